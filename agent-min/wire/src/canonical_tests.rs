@@ -27,14 +27,26 @@ fn canonical_objects_are_read() {
 #[test]
 fn each_fault_has_its_own_error() {
     let code = |text: &str| refusal(text).code();
-    for text in ["", "[]", "1", "{", "{}}", "{} x", r#"{"a":01}"#, r#"{"a":}"#, "{\"a\":\"\n\"}", r#"{"a":tru}"#] {
+    for text in
+        ["", "[]", "1", "{", "{}}", "{} x", r#"{"a":01}"#, r#"{"a":}"#, "{\"a\":\"\n\"}", r#"{"a":tru}"#]
+    {
         assert!(["not-json", "not-canonical"].contains(&code(text)), "{text}");
     }
     assert_eq!(code("[]"), "not-json");
     assert_eq!(code(r#"{"a":01}"#), "not-json");
     for text in [
-        " {}", "{} ", "{}\n", r#"{ "a":1}"#, r#"{"a": 1}"#, r#"{"b":1,"a":2}"#, r#"{"a":-0}"#, r#"{"a":"\/"}"#,
-        r#"{"a":"\u0041"}"#, r#"{"a":"\u000a"}"#, r#"{"a":"\u001F"}"#, r#"{"a":"\ud800"}"#,
+        " {}",
+        "{} ",
+        "{}\n",
+        r#"{ "a":1}"#,
+        r#"{"a": 1}"#,
+        r#"{"b":1,"a":2}"#,
+        r#"{"a":-0}"#,
+        r#"{"a":"\/"}"#,
+        r#"{"a":"\u0041"}"#,
+        r#"{"a":"\u000a"}"#,
+        r#"{"a":"\u001F"}"#,
+        r#"{"a":"\ud800"}"#,
     ] {
         assert_eq!(code(text), "not-canonical", "{text}");
     }

@@ -30,7 +30,14 @@ impl Health {
     pub fn read(body: &[u8]) -> Result<Self, WireError> {
         let object = Object::parse(body, HEALTH_MAX)?;
         let [agent_id, clock, last_intent, manifest, receipts, uptime_s, v, version] = object.exact([
-            "agent_id", "clock", "last_intent", "manifest", "receipts", "uptime_s", "v", "version",
+            "agent_id",
+            "clock",
+            "last_intent",
+            "manifest",
+            "receipts",
+            "uptime_s",
+            "v",
+            "version",
         ])?;
         if v.unsigned("v")? != VERSION {
             return Err(WireError::Version);

@@ -116,10 +116,17 @@ impl Manifest {
     /// Reads a canonical manifest. A unit that its operation may never touch is refused here.
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
         let object = Object::parse(bytes, MANIFEST_MAX)?;
-        let [agent_id, client_id, control_signature, diagnostics, issued, operations, seq, signature, v] = object
-            .exact([
-                "agent_id", "client_id", "control_signature", "diagnostics", "issued", "operations", "seq",
-                "signature", "v",
+        let [agent_id, client_id, control_signature, diagnostics, issued, operations, seq, signature, v] =
+            object.exact([
+                "agent_id",
+                "client_id",
+                "control_signature",
+                "diagnostics",
+                "issued",
+                "operations",
+                "seq",
+                "signature",
+                "v",
             ])?;
         if v.unsigned("v")? != VERSION {
             return Err(WireError::Version);
@@ -137,13 +144,15 @@ impl Manifest {
             let capability = Capability::read(capability.object("operations")?)?;
             capabilities.push(capability).map_err(|_| WireError::BadValue("operations"))?;
         }
-        if !capabilities.windows(2).all(|pair| pair.first().map(|c| c.action) < pair.last().map(|c| c.action)) {
+        if !capabilities.windows(2).all(|pair| pair.first().map(|c| c.action) < pair.last().map(|c| c.action))
+        {
             return Err(WireError::Unsorted("operations"));
         }
         Ok(Self {
             body: ManifestBody {
                 agent_id: AgentId::new(agent_id.plain("agent_id")?).ok_or(WireError::BadValue("agent_id"))?,
-                client_id: ClientId::new(client_id.plain("client_id")?).ok_or(WireError::BadValue("client_id"))?,
+                client_id: ClientId::new(client_id.plain("client_id")?)
+                    .ok_or(WireError::BadValue("client_id"))?,
                 diagnostics: areas,
                 issued: issued.unsigned("issued")?,
                 operations: capabilities,

@@ -98,10 +98,12 @@ pub const OPERATIONS: &[Operation] = &[
     },
 ];
 
-const NGINX: &[Preflight] = &[check("/usr/sbin/nginx", &["-t", "-q"]), check("/usr/bin/nginx", &["-t", "-q"])];
+const NGINX: &[Preflight] =
+    &[check("/usr/sbin/nginx", &["-t", "-q"]), check("/usr/bin/nginx", &["-t", "-q"])];
 const ANGIE: &[Preflight] = &[check("/usr/sbin/angie", &["-t", "-q"])];
 const APACHE2: &[Preflight] = &[check("/usr/sbin/apache2ctl", &["configtest"])];
-const HTTPD: &[Preflight] = &[check("/usr/sbin/apachectl", &["configtest"]), check("/usr/sbin/httpd", &["-t"])];
+const HTTPD: &[Preflight] =
+    &[check("/usr/sbin/apachectl", &["configtest"]), check("/usr/sbin/httpd", &["-t"])];
 const CADDY: &[Preflight] = &[check("/usr/bin/caddy", &["validate", "--config", "/etc/caddy/Caddyfile"])];
 const LIGHTTPD: &[Preflight] = &[check("/usr/sbin/lighttpd", &["-tt", "-f", "/etc/lighttpd/lighttpd.conf"])];
 const PHP_FPM: &[Preflight] = &[check("/usr/sbin/php-fpm", &["-t"]), check("/usr/bin/php-fpm", &["-t"])];
@@ -184,9 +186,23 @@ mod tests {
     #[test]
     fn units_outside_the_table_belong_to_no_operation() {
         for name in [
-            "ssh", "sshd", "cron", "nginx2", "nginx.service", "php8.2-fpm-x", "php-8.2-fpm", "phpx-fpm",
-            "php8.2.1-fpm", "php.2-fpm", "php8.-fpm", "php-fpm8.2", "postgresql@15", "postgresql@-main", "postgresql-x",
-            "systemd-logind", "mariadb@x",
+            "ssh",
+            "sshd",
+            "cron",
+            "nginx2",
+            "nginx.service",
+            "php8.2-fpm-x",
+            "php-8.2-fpm",
+            "phpx-fpm",
+            "php8.2.1-fpm",
+            "php.2-fpm",
+            "php8.-fpm",
+            "php-fpm8.2",
+            "postgresql@15",
+            "postgresql@-main",
+            "postgresql-x",
+            "systemd-logind",
+            "mariadb@x",
         ] {
             let unit = Unit::new(name).expect("a unit name");
             assert!(OPERATIONS.iter().all(|o| o.pattern(&unit).is_none()), "{name}");

@@ -85,10 +85,37 @@ impl Receipt {
     pub fn read(body: &[u8]) -> Result<Self, WireError> {
         let object = Object::parse(body, RECEIPT_MAX)?;
         let [
-            action, after, agent_id, before, clock, duration_ms, exit, intent, nonce, prev, reason, seq, state, unit, v,
+            action,
+            after,
+            agent_id,
+            before,
+            clock,
+            duration_ms,
+            exit,
+            intent,
+            nonce,
+            prev,
+            reason,
+            seq,
+            state,
+            unit,
+            v,
         ] = object.exact([
-            "action", "after", "agent_id", "before", "clock", "duration_ms", "exit", "intent", "nonce", "prev",
-            "reason", "seq", "state", "unit", "v",
+            "action",
+            "after",
+            "agent_id",
+            "before",
+            "clock",
+            "duration_ms",
+            "exit",
+            "intent",
+            "nonce",
+            "prev",
+            "reason",
+            "seq",
+            "state",
+            "unit",
+            "v",
         ])?;
         if v.unsigned("v")? != VERSION {
             return Err(WireError::Version);

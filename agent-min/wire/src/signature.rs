@@ -17,9 +17,7 @@ pub const RECEIPT_CONTEXT: &[u8] = b"secmon-receipt-v1\0";
 const CONTEXT_MAX: usize = 32;
 
 /// The message that an envelope's signature covers.
-pub fn envelope_message(
-    body: &[u8],
-) -> Result<heapless::Vec<u8, { ENVELOPE_MAX + CONTEXT_MAX }>, WireError> {
+pub fn envelope_message(body: &[u8]) -> Result<heapless::Vec<u8, { ENVELOPE_MAX + CONTEXT_MAX }>, WireError> {
     in_context(ENVELOPE_CONTEXT, body, ENVELOPE_MAX)
 }
 

@@ -1,0 +1,147 @@
+//! `check`: says what would run on this host, and every problem, without changing anything.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use secmon_sys::clock::wall_seconds;
+use secmon_sys::files::{check_directory, check_program};
+use secmon_sys::state_file::StateFile;
+use secmon_sys::wait::Alone;
+use secmon_wire::{Capability, operation};
+
+use crate::bundle::{self, Bundle, Findings};
+use crate::config::Config;
+use crate::monitor::{Presence, Services, preflight_command};
+use crate::run::read_state;
+use crate::{VERSION, certificate};
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) text: String,
+    pub(crate) sound: bool,
+}
+
+/// Looks at everything that `run` would use.
+pub(crate) fn check(config: &Path) -> Report {
+    let config = match Config::load(config) {
+        Ok(config) => config,
+        Err(problem) => return Report { text: format!("problem: {problem}\n"), sound: false },
+    };
+    let mut paper = Paper::default();
+    paper.line("version", VERSION);
+    paper.line("agent", &config.agent_id);
+    paper.line("certificate", certificate::agent_name(&config.agent_id));
+    paper.line("listen", config.listen);
+    check_state(&config, &mut paper);
+
+    let services = Services::find(&config);
+    paper.line("service manager", services.name());
+    let mut findings = Findings::default();
+    let bundle = bundle::load(&config, wall_seconds(), &mut findings);
+    if let Some(Bundle { acting, .. }) = &bundle {
+        let manifest = &acting.manifest;
+        paper.line(
+            "manifest",
+            format_args!("{} of {}, number {}", acting.manifest_hash, manifest.client_id, manifest.seq),
+        );
+        if manifest.operations.is_empty() {
+            paper.line("operations", "none");
+        }
+        for capability in &manifest.operations {
+            check_operation(capability, &services, &mut paper);
+        }
+    }
+    for note in findings.notes {
+        paper.line("note", note);
+    }
+    for problem in findings.fatal {
+        paper.problem(problem);
+    }
+    paper.finish()
+}
+
+#[derive(Default)]
+struct Paper {
+    text: String,
+    problems: usize,
+}
+
+impl Paper {
+    fn line(&mut self, name: &str, value: impl std::fmt::Display) {
+        let _strings_take_all = writeln!(self.text, "{name}: {value}");
+    }
+
+    fn problem(&mut self, problem: impl std::fmt::Display) {
+        self.problems = self.problems.saturating_add(1);
+        self.line("problem", problem);
+    }
+
+    fn finish(mut self) -> Report {
+        match self.problems {
+            0 => self.line("result", "no problems"),
+            1 => self.line("result", "1 problem"),
+            problems => self.line("result", format_args!("{problems} problems")),
+        }
+        Report { text: self.text, sound: self.problems == 0 }
+    }
+}
+
+fn check_state(config: &Config, paper: &mut Paper) {
+    paper.line("state", config.state.display());
+    let directory = config.state.parent().filter(|directory| directory.exists());
+    let result = directory
+        .map_or(Ok(()), check_directory)
+        .and_then(|()| StateFile::peek(&config.state))
+        .and_then(|payload| read_state(config, &payload));
+    match result {
+        Ok(state) => {
+            paper.line("receipts", state.receipt_seq);
+            if let Some(pending) = state.pending {
+                paper.line("under way", format_args!("a restart of {}", pending.unit));
+            }
+        }
+        Err(problem) => paper.problem(problem),
+    }
+}
+
+fn check_operation(capability: &Capability, services: &Services, paper: &mut Paper) {
+    let row = operation(capability.action);
+    let Capability { action, unit, min_interval_s } = capability;
+    paper.line(
+        action.as_str(),
+        format_args!("{unit}, at most every {min_interval_s} s, given up after {} s", row.timeout_s),
+    );
+    match preflight_command(row, unit) {
+        Some(command) => {
+            paper.line("  check", &command);
+            if let Err(problem) = check_program(command.program()) {
+                paper.problem(problem);
+            }
+        }
+        None => paper.line("  check", "none on this host"),
+    }
+    let Some(command) = services.restart_command(unit) else {
+        return paper
+            .problem(format_args!("{action}: no service manager found ; name one as service_manager"));
+    };
+    paper.line("  restart", &command);
+    match services.status(row, unit, &mut Alone) {
+        Ok(status) => match status.presence {
+            Presence::Present => {
+                let instance = if status.instance.is_empty() { "none" } else { status.instance.as_str() };
+                paper.line(
+                    "  now",
+                    format_args!("{}, {instance}", if status.active { "active" } else { "not active" }),
+                );
+            }
+            Presence::Absent(what) => {
+                paper.problem(format_args!("{action}: {what} ; install it, or sign another manifest"));
+            }
+        },
+        Err(what) => paper.problem(format_args!("{action}: {what} ; is the service manager right?")),
+    }
+    if let Err(problem) = check_program(command.program()) {
+        paper.problem(problem);
+    }
+}

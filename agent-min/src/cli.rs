@@ -1,0 +1,141 @@
+//! The command line: arguments become one typed command, its result becomes an exit status.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::{VERSION, check, config, run};
+
+const HELP: &str = "\
+Runs the operations that this host's signed capability manifest lists, and nothing else.
+
+Usage: secmon-agent COMMAND [--config FILE]
+
+Commands:
+  run       Serve the control plane until killed
+  check     Say what would run, and every problem; exit 1 if there is one
+  init      Make the state file, once, on a new host
+  version   Print the version
+
+Options:
+  --config FILE   The configuration [default: /etc/secmon-agent/agent.json]
+  --help          Print this help
+
+The configuration is one JSON object; the rest of the bundle is found in its directory:
+  agent_id         the agent's name in the control plane
+  listen           ADDRESS:PORT
+  service_manager  auto (default), systemd, openrc, sysv or procd
+  state            the state file [default: /var/lib/secmon-agent/state]
+  init_dir         where init scripts are [default: /etc/init.d]
+  run_dir          where pid files are [default: /run]
+
+Exit status: 0 all well, 1 a problem, 2 a wrong command line.
+";
+
+#[derive(Debug, PartialEq, Eq)]
+enum Command {
+    Run(PathBuf),
+    Check(PathBuf),
+    Init(PathBuf),
+    Version,
+    Help,
+}
+
+/// Runs the command that `args` (without the program's name) say.
+pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    match parse(args) {
+        Ok(Command::Help) => print(HELP),
+        Ok(Command::Version) => print(&format!("secmon-agent {VERSION}\n")),
+        Ok(Command::Run(config)) => report(run::run(&config)),
+        Ok(Command::Init(config)) => match run::init(&config) {
+            Ok(line) => print(&line),
+            Err(problem) => report(problem),
+        },
+        Ok(Command::Check(config)) => {
+            let check::Report { text, sound } = check::check(&config);
+            let printed = print(&text);
+            if sound { printed } else { ExitCode::from(1) }
+        }
+        Err(wrong) => {
+            complain(&format!("{wrong}; see secmon-agent --help"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
+    let mut command: Option<OsString> = None;
+    let mut config = None;
+    let mut args = args;
+    while let Some(arg) = args.next() {
+        match arg.to_str() {
+            Some("--help" | "-h" | "help") => return Ok(Command::Help),
+            Some("--version" | "-V") => return Ok(Command::Version),
+            Some("--config") => match args.next() {
+                Some(path) if config.is_none() => config = Some(PathBuf::from(path)),
+                Some(_) => return Err("--config is there twice".into()),
+                None => return Err("--config needs a FILE".into()),
+            },
+            Some(option) if option.starts_with('-') => match option.strip_prefix("--config=") {
+                Some(path) if config.is_none() => config = Some(PathBuf::from(path)),
+                _ => return Err(format!("unknown or repeated option {option}")),
+            },
+            _ if command.is_none() => command = Some(arg),
+            _ => return Err(format!("unexpected argument {}", arg.display())),
+        }
+    }
+    let config = config.unwrap_or_else(|| PathBuf::from(config::DEFAULT_PATH));
+    match command.as_ref().and_then(|name| name.to_str()) {
+        Some("run") => Ok(Command::Run(config)),
+        Some("check") => Ok(Command::Check(config)),
+        Some("init") => Ok(Command::Init(config)),
+        Some("version") => Ok(Command::Version),
+        Some(other) => Err(format!("unknown command {other}")),
+        None => Err("no command".into()),
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(1),
+    }
+}
+
+fn report(problem: String) -> ExitCode {
+    complain(&problem);
+    ExitCode::from(1)
+}
+
+fn complain(line: &str) {
+    let _nobody_listens = writeln!(std::io::stderr(), "secmon-agent: {line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        parse(line.split_ascii_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn each_command_is_read_with_its_configuration() {
+        assert_eq!(parsed("run"), Ok(Command::Run(config::DEFAULT_PATH.into())));
+        assert_eq!(parsed("run --config /a"), Ok(Command::Run("/a".into())));
+        assert_eq!(parsed("--config=/a check"), Ok(Command::Check("/a".into())));
+        assert_eq!(parsed("init --config /a"), Ok(Command::Init("/a".into())));
+        assert_eq!(parsed("version"), Ok(Command::Version));
+        assert_eq!(parsed("run --help"), Ok(Command::Help));
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_not_guessed_at() {
+        for line in
+            ["", "start", "run now", "run --config", "run --config a --config b", "run -x", "--config a"]
+        {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The real agent as a process, with a real service under an init script and real TLS clients.
+
+mod execute;
+mod graph;
+mod host;
+mod network;
+mod recover;
+mod start;

@@ -1,0 +1,16 @@
+//! One front door for every transport. A message goes in, replies come out of the outbox.
+//!
+//! No transport has rights of its own: Telegram and the console differ only in how text gets here.
+
+mod commands;
+pub mod console;
+mod door;
+mod outcome_reply;
+mod reply;
+pub mod serve;
+mod strangers;
+mod telegram;
+
+pub use door::Door;
+pub use reply::{Part, Reply};
+pub use strangers::Due;

@@ -1,0 +1,137 @@
+//! `secmon serve`: puts the parts together and runs until it is told to stop.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+use super::strangers::Strangers;
+use super::{Door, console, telegram};
+use crate::approval::{ChatId, Operator, Senders};
+use crate::audit::{AuditLog, Create, event};
+use crate::config::Config;
+use crate::dispatch::{Agents, Dispatcher};
+use crate::fleet::control_tls;
+use crate::fleet::keys::SigningKey;
+use crate::policy::Policy;
+use crate::store::Store;
+
+/// Between two sweeps of the unknown senders' counters.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// Why the control plane can't serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// The audit log can't be trusted or written.
+    #[error(transparent)]
+    Chain(#[from] crate::audit::AuditChainError),
+    /// The first record can't be written.
+    #[error("audit log: {0}")]
+    Audit(#[from] crate::audit::AuditError),
+    /// Keys or certificates.
+    #[error(transparent)]
+    Fleet(#[from] crate::fleet::FleetError),
+    /// Open approvals can't be taken up.
+    #[error(transparent)]
+    Resume(#[from] crate::dispatch::ResumeError),
+    /// The HTTPS client or the bot.
+    #[error("{0}")]
+    Telegram(String),
+    /// The console's socket or a signal handler.
+    #[error("{what}: {source}")]
+    Io { what: String, source: std::io::Error },
+}
+
+/// The running core: everything but the transports.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) door: Arc<Door>,
+    pub(super) posted: Arc<Notify>,
+}
+
+/// Serves Telegram and the console until SIGTERM or SIGINT.
+pub async fn run(config: Config) -> Result<(), ServeError> {
+    let telegram = config.telegram()?;
+    let bot = telegram::bot(&telegram.token, &telegram.api_url).map_err(ServeError::Telegram)?;
+    let core = Core::start(&config).await?;
+    let socket = console::listen(config.data_dir().as_path())?;
+    let door = Arc::clone(&core.door);
+    let store = Arc::clone(&door.store);
+    tokio::spawn(console::serve(socket, Arc::clone(&door), Arc::clone(&core.posted)));
+    tokio::spawn(telegram::deliver(bot.clone(), store, Arc::clone(&core.posted)));
+    tokio::spawn(telegram::poll(bot, door));
+    tracing::info!("serving");
+    stopped().await?;
+    console::remove(config.data_dir().as_path());
+    tracing::info!("stopped");
+    Ok(())
+}
+
+impl Core {
+    /// Opens everything, takes up what was left open, and writes the first record.
+    pub(super) async fn start(config: &Config) -> Result<Self, ServeError> {
+        let (access, data) = (config.access()?, config.data_dir());
+        let store = Arc::new(Store::open(&data.database())?);
+        let audit = AuditLog::open(&data.audit_log(), Create::Never)?.log;
+        audit.append(event::started(env!("CARGO_PKG_VERSION"))).await?;
+        let posted = Arc::new(Notify::new());
+        let agents = Arc::new(Agents::new(control_tls(data)?));
+        let dispatcher = Arc::new(Dispatcher::new(
+            Arc::clone(&store),
+            audit.clone(),
+            Arc::clone(&agents),
+            SigningKey::read(&data.dispatch_key())?,
+            config.manifest_secret()?,
+            Arc::clone(&posted),
+        ));
+        dispatcher.resume(data.audit_log()).await?;
+        let door = Arc::new(Door {
+            senders: Senders::new(
+                access.users.into_iter().map(Operator),
+                access.chats.into_iter().map(ChatId),
+            ),
+            policy: Policy::default(),
+            totp: access.totp,
+            store,
+            audit,
+            agents,
+            dispatcher,
+            strangers: std::sync::Mutex::new(Strangers::default()),
+        });
+        tokio::spawn(sweep(Arc::clone(&door)));
+        Ok(Self { door, posted })
+    }
+}
+
+async fn sweep(door: Arc<Door>) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    loop {
+        ticks.tick().await;
+        door.sweep().await;
+    }
+}
+
+async fn stopped() -> Result<(), ServeError> {
+    let handler =
+        |kind| signal(kind).map_err(|source| ServeError::Io { what: "signal handler".to_owned(), source });
+    let (mut terminate, mut interrupt) =
+        (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+pub(super) fn io_error(what: &Path) -> impl FnOnce(std::io::Error) -> ServeError {
+    let what = what.display().to_string();
+    move |source| ServeError::Io { what, source }
+}

@@ -1,0 +1,129 @@
+//! From a claimed approval to its outcome: `Claimed → Routed → Recorded → Receipted → Closed`.
+//!
+//! Nothing leaves before its intent is on disk, and an envelope leaves at most once: an answer that didn't
+//! come is found later among the agent's receipts, never provoked by sending again.
+
+mod agents;
+mod close;
+mod intent;
+mod receipt;
+mod reconcile;
+mod route;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+pub use agents::{Agents, CallError};
+pub use close::{Closed, Outcome};
+pub use intent::{IntentFields, Recorded};
+pub use receipt::{Receipted, Unproven};
+pub use reconcile::ResumeError;
+pub use route::Routed;
+
+use crate::approval::{Claimed, Reason, Rejected};
+use crate::audit::AuditLog;
+use crate::chat::Reply;
+use crate::config::Secret;
+use crate::fleet::keys::SigningKey;
+use crate::store::Store;
+
+/// After this long without an outcome the operator is told that the operation runs.
+const SLOW: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// All that dispatching needs.
+#[derive(Debug)]
+pub struct Dispatcher {
+    store: Arc<Store>,
+    audit: AuditLog,
+    agents: Arc<Agents>,
+    key: SigningKey,
+    manifest_secret: Secret,
+    posted: Arc<Notify>,
+}
+
+impl Dispatcher {
+    /// A dispatcher over an open store and audit log. `posted` is notified when a reply waits.
+    pub fn new(
+        store: Arc<Store>,
+        audit: AuditLog,
+        agents: Arc<Agents>,
+        key: SigningKey,
+        manifest_secret: Secret,
+        posted: Arc<Notify>,
+    ) -> Self {
+        Self { store, audit, agents, key, manifest_secret, posted }
+    }
+
+    /// Everything after the claim, to the first word on the outcome.
+    pub async fn dispatch(self: Arc<Self>, claimed: Claimed) {
+        let (transport, chat, nonce) = (claimed.transport(), claimed.chat(), claimed.nonce());
+        let recorded = match self.record(claimed).await {
+            Ok(recorded) => recorded,
+            Err(rejected) => {
+                let reply = self.reject(&rejected).await;
+                self.post(transport, chat, &reply);
+                self.forget(nonce);
+                return;
+            }
+        };
+        let running = self.tell_when_slow(&recorded);
+        let sent = recorded.send(&self.agents).await;
+        running.abort();
+        match sent.and_then(|row| Receipted::verify(&recorded, row, recorded.agent())) {
+            Ok(receipted) => self.close(&recorded, Outcome::Proven(&receipted)).await,
+            Err(unproven) => {
+                self.close(&recorded, Outcome::Unknown(&unproven)).await;
+                tokio::spawn(async move { self.reconcile(recorded).await });
+            }
+        }
+    }
+
+    /// Routes the approval and puts its intent on disk.
+    async fn record(&self, claimed: Claimed) -> Result<Recorded, Rejected> {
+        let routed = Routed::route(claimed, &self.store, &self.agents, &self.manifest_secret).await?;
+        Recorded::record(routed, &self.audit, &self.key).await
+    }
+
+    /// Says that an operation runs, if it takes longer than an operator likes to wait for a sign of life.
+    fn tell_when_slow(self: &Arc<Self>, recorded: &Recorded) -> tokio::task::JoinHandle<()> {
+        let (transport, chat) = (recorded.transport(), recorded.chat());
+        let reply = Reply::running(recorded);
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(SLOW).await;
+            this.post(transport, chat, &reply);
+        })
+    }
+
+    /// Writes a rejection to the audit log and words the reply. A rejection stands whether or not it could
+    /// be written; the reply says if it couldn't.
+    pub async fn reject(&self, rejected: &Rejected) -> Reply {
+        let written = self.audit.append(crate::audit::event::rejected(rejected)).await;
+        if let Err(error) = &written
+            && !matches!(rejected.reason, Reason::AuditUnavailable(_))
+        {
+            tracing::error!("audit: {error}");
+        }
+        Reply::rejected(rejected, written.is_ok())
+    }
+
+    /// Puts a reply into the outbox. What can't be stored is logged: nothing else can be done for it.
+    pub fn post(&self, transport: crate::approval::Transport, chat: crate::approval::ChatId, reply: &Reply) {
+        match self.store.post(transport, chat, &reply.to_json()) {
+            Ok(()) => self.posted.notify_waiters(),
+            Err(error) => tracing::error!("outbox: {error}; not sent: {}", reply.plain()),
+        }
+    }
+
+    fn forget(&self, nonce: secmon_wire::Nonce) {
+        if let Err(error) = self.store.close(nonce) {
+            tracing::error!("{error}; the approval {nonce} will be closed at the next start");
+        }
+    }
+}
+
+/// Seconds since the epoch.
+pub fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
