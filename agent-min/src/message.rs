@@ -176,7 +176,8 @@ mod tests {
             bytes[5..7].copy_from_slice(&length.to_le_bytes());
             bytes[(7 + usize::from(length)).min(REQUEST_SIZE)..].fill(0);
             if let Some((token, request)) = Request::decode(&bytes) {
-                prop_assert_eq!(request.encode(token).as_slice(), bytes.as_slice());
+                let again = request.encode(token);
+                prop_assert_eq!(again.as_slice(), bytes.as_slice());
             }
             let _ = Reply::decode(&bytes);
         }

@@ -7,7 +7,9 @@
 //! At most [`CLAIMS_KEPT`] nonces are kept. When one more comes, the one with the **oldest time stamp** goes,
 //! and `floor` rises to that time stamp; an envelope whose time stamp is not above the floor is refused as if
 //! its nonce were known. So for every claimed nonce ever: it is in the list, or its envelope's time stamp is
-//! at or below the floor. A flood of envelopes (which takes the dispatch key) costs availability, never a
+//! at or below the floor: no envelope is ever admitted twice. (That a forgotten nonce could come again in a
+//! **new** signed envelope with a later time stamp is for the control plane to rule out, which remembers every
+//! nonce.) A flood of envelopes (which takes the dispatch key) costs availability, never a
 //! second run; and since intervals bound the runs, an honest control plane is always far above the floor.
 //!
 //! The floor never rises above clock + 300 s, so that signed envelopes from the far future can't lock the

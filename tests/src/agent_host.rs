@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use client::{Answer, RawClient};
-pub use keys::{Issuer, Purpose, ed25519, sha256};
+pub use keys::{Issuer, Purpose, ed25519, sha256, sign, verify};
 pub use service::{Service, Visit};
 
 /// How long anything that should happen may take before the test fails. No test waits this long when all is well.
@@ -362,13 +362,18 @@ fn listening_port(lines: &Receiver<String>) -> Option<u16> {
     }
 }
 
-/// `SECMON_BIN_DIR/secmon-agent`, or the one in the target directory that this test was built into.
+/// The agent's program.
 pub fn agent_binary() -> PathBuf {
+    binary("secmon-agent")
+}
+
+/// `SECMON_BIN_DIR/<name>`, or the one in the target directory that this test was built into.
+pub fn binary(name: &str) -> PathBuf {
     let beside = || {
         let test = std::env::current_exe().expect("a path of this program");
         test.ancestors().nth(2).expect("target/debug/deps/test").to_path_buf()
     };
-    let binary = std::env::var_os("SECMON_BIN_DIR").map_or_else(beside, PathBuf::from).join("secmon-agent");
-    assert!(binary.is_file(), "{} is missing; build it with: cargo build -p secmon-agent", binary.display());
+    let binary = std::env::var_os("SECMON_BIN_DIR").map_or_else(beside, PathBuf::from).join(name);
+    assert!(binary.is_file(), "{} is missing; build it with: cargo build --workspace", binary.display());
     binary
 }

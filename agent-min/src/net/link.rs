@@ -151,7 +151,8 @@ const fn token_of(index: usize, count: u32) -> Token {
 
 #[cfg(test)]
 mod tests {
-    use futures_lite::future::{block_on, or, zip};
+    use async_io::block_on;
+    use futures_lite::future::{or, zip};
 
     use super::*;
 
@@ -179,7 +180,7 @@ mod tests {
             acting
         });
         let asked = zip(one.ask(&Request::Health), two.ask(&Request::Health));
-        let answers = async_io::block_on(or(async { Some(asked.await) }, async {
+        let answers = block_on(or(async { Some(asked.await) }, async {
             link.deliver().await;
             None
         }));
@@ -191,7 +192,7 @@ mod tests {
     fn an_answer_that_is_too_late_does_not_answer_the_next_question() {
         let (link, acting) = linked();
         let mut seat = link.seat().expect("a seat");
-        assert_eq!(async_io::block_on(seat.ask_within(&Request::Health, Duration::ZERO)), None);
+        assert_eq!(block_on(seat.ask_within(&Request::Health, Duration::ZERO)), None);
         let late = next_question(&acting);
         acting.send(&Reply::Forbidden.encode(late)).expect("an answer");
         let work = std::thread::spawn(move || {
@@ -200,7 +201,7 @@ mod tests {
             acting
         });
         let asked = async { seat.ask(&Request::ReceiptAfter(0)).await };
-        let answer = async_io::block_on(or(asked, async {
+        let answer = block_on(or(asked, async {
             link.deliver().await;
             None
         }));

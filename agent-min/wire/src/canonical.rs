@@ -278,17 +278,14 @@ impl<'a> Scan<'a> {
         let mut scan = Scan { bytes: self.bytes, at: 0 };
         while scan.at < at {
             match scan.peek() {
-                Some(b'"') => {
-                    if scan.string().is_err() {
-                        return at;
-                    }
-                    continue;
-                }
-                Some(b'{' | b'[') => {
-                    if opened.push(scan.at).is_err() {
-                        return at;
-                    }
-                }
+                Some(b'"') => match scan.string() {
+                    Ok(()) => continue,
+                    Err(_) => return at,
+                },
+                Some(b'{' | b'[') => match opened.push(scan.at) {
+                    Ok(()) => {}
+                    Err(_) => return at,
+                },
                 Some(b'}' | b']') => {
                     opened.pop();
                 }

@@ -77,4 +77,4 @@ pub(super) fn authentic(row: &ReceiptRow, agent: &AgentRow) -> Result<Receipt, U
 
 #[cfg(test)]
 #[path = "receipt_tests.rs"]
-mod tests;
+pub(super) mod tests;

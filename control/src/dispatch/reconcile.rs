@@ -23,7 +23,7 @@ const SETTLE_S: u64 = 60;
 
 /// What one look at an agent's receipts shows.
 enum Look {
-    Proven(Receipted),
+    Proven(Box<Receipted>),
     NeverRan,
     Lost(Unproven),
     Later(String),
@@ -73,7 +73,7 @@ impl Dispatcher {
             Ok(known) => known,
             Err(error) => return Look::Later(error.to_string()),
         };
-        judge(recorded, &agent, receipts, clock, known)
+        judge(recorded, &agent, receipts, Clocks { agent: clock, ours: now() }, known)
     }
 
     /// Takes up everything that was claimed and not closed when the control plane stopped.
@@ -156,27 +156,37 @@ pub enum ResumeError {
     Intent(u64),
 }
 
-/// What an agent's authentic receipts, its clock before they were asked for, and the last receipt number
+/// Both clocks before the receipts were asked for: an agent's that jumps ahead decides nothing alone.
+struct Clocks {
+    agent: u64,
+    ours: u64,
+}
+
+/// What an agent's authentic receipts, the clocks before they were asked for, and the last receipt number
 /// that we knew before this intent say of it.
 fn judge(
     recorded: &Recorded,
     agent: &AgentRow,
     receipts: Vec<(Receipt, ReceiptRow)>,
-    clock: u64,
+    clocks: Clocks,
     known: u64,
 ) -> Look {
     let envelope = recorded.envelope();
     let oldest = receipts.first().map_or(0, |(receipt, _)| receipt.seq);
     if let Some((_, row)) = receipts.into_iter().find(|(receipt, _)| receipt.nonce == envelope.nonce) {
         return match Receipted::verify(recorded, row, agent) {
-            Ok(receipted) => Look::Proven(receipted),
+            Ok(receipted) => Look::Proven(Box::new(receipted)),
             Err(why) => Look::Lost(why),
         };
     }
     let window =
         FRESHNESS_S.saturating_add(u64::from(operation(envelope.action).timeout_s)).saturating_add(SETTLE_S);
-    if clock <= envelope.ts.saturating_add(window) || now() <= envelope.ts.saturating_add(window) {
+    if clocks.agent.min(clocks.ours) <= envelope.ts.saturating_add(window) {
         return Look::Later("not among the agent's receipts yet".to_owned());
     }
     if oldest <= known.saturating_add(1) { Look::NeverRan } else { Look::Lost(Unproven::Rotated) }
 }
+
+#[cfg(test)]
+#[path = "reconcile_tests.rs"]
+mod tests;

@@ -52,7 +52,7 @@ impl Issuer {
                     "-x509",
                     "-new",
                     "-days",
-                    "30",
+                    "90",
                     "-subj",
                     &format!("/CN=test {name}"),
                     "-config",
@@ -135,7 +135,7 @@ pub fn ed25519(private: &Path, public: &Path) {
 }
 
 /// The hex Ed25519 signature of `message`.
-pub(super) fn sign(key: &Path, message: &[u8]) -> String {
+pub fn sign(key: &Path, message: &[u8]) -> String {
     let file = temporary(message);
     let signature = openssl(
         Command::new("openssl")
@@ -149,7 +149,7 @@ pub(super) fn sign(key: &Path, message: &[u8]) -> String {
 }
 
 /// Whether `signature` (hex) is an Ed25519 signature of `message` by the key of `public`.
-pub(super) fn verify(public: &Path, message: &[u8], signature: &str) -> bool {
+pub fn verify(public: &Path, message: &[u8], signature: &str) -> bool {
     let byte = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
     let Some(signature) = signature.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>() else {
         return false;

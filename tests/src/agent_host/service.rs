@@ -27,7 +27,7 @@ pub struct Visit {
 
 impl Service {
     /// Writes the init script and starts the service.
-    pub(super) fn install(init_dir: &Path, run_dir: &Path, name: &str, pid_file: &str) -> Self {
+    pub fn install(init_dir: &Path, run_dir: &Path, name: &str, pid_file: &str) -> Self {
         let dir = init_dir.with_file_name(format!("service-{name}"));
         fs::create_dir(&dir).expect("a new directory");
         let service = Self { script: init_dir.join(name), pid_file: run_dir.join(pid_file), dir };
