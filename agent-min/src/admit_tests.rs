@@ -1,4 +1,5 @@
 //! The gate: each check is the only one that stops what it stops, and nothing gets past all of them twice.
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
 use proptest::prelude::*;
 use secmon_wire::limits::{ENVELOPE_MAX, RECEIPTS_KEPT};
@@ -71,7 +72,8 @@ impl Bench {
         }
         self.state.receipt_seq += 1;
         let seq = self.state.receipt_seq;
-        let kept = Kept { seq, envelope: hash_of(body), refusal, signature: [0; 64], body: heapless::Vec::new() };
+        let kept =
+            Kept { seq, envelope: hash_of(body), refusal, signature: [0; 64], body: heapless::Vec::new() };
         self.state.keep(kept);
     }
 }

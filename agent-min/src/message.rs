@@ -30,6 +30,7 @@ pub(crate) struct Token(pub(crate) u32);
 
 /// What the network side may ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "its encoding has the largest size anyway")]
 pub(crate) enum Request {
     /// Judge this envelope, and run it if it is admitted.
     Execute { signature: Signature, body: Vec<u8, ENVELOPE_MAX> },
@@ -41,6 +42,7 @@ pub(crate) enum Request {
 
 /// What the acting side answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "its encoding has the largest size anyway")]
 pub(crate) enum Reply {
     /// A signed receipt, and its number.
     Receipt { seq: u64, signature: Signature, body: Vec<u8, RECEIPT_MAX> },

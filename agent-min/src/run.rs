@@ -132,6 +132,7 @@ impl Display for Stop {
             Self::State(problem) => write!(f, "stopped, because nothing runs without a record: {problem}"),
             Self::NetworkGone => f.write_str("stopped: the network side is gone"),
             Self::BadState => f.write_str("stopped: the state holds an operation that is none"),
+            Self::NoProc => f.write_str("stopped: /proc doesn't show our own processes ; mount it"),
         }
     }
 }

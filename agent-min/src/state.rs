@@ -86,14 +86,14 @@ pub(crate) struct Pending {
 /// How far an operation got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// The configuration is being checked; nothing was touched.
+    /// The restart has not begun; the configuration is being checked, perhaps.
     Checking,
-    /// The restart may have begun.
+    /// The restart may have begun; without this on disk it has not.
     Restarting {
         /// The unit's instance before.
         before: String<INSTANCE_MAX>,
-        /// The program that restarts it, once it runs.
-        program: Option<ProcessMark>,
+        /// The program that restarts it.
+        program: ProcessMark,
     },
 }
 

@@ -4,7 +4,7 @@
 //! version 1 · agent id (2 + n) · receipt seq 8 · last receipt 1 (+ 32) · last intent 8 · last runs 3 × 8
 //! claims: floor 8 · count 2 · count × (nonce 8 · ts 8)
 //! pending 1: 0 none | 1 checking | 2 restarting; then body (2 + n) · began 8 · unit (2 + n);
-//!            restarting also: before (2 + n) · program 1 (+ pid 4 · start 8)
+//!            restarting also: before (2 + n) · pid 4 · start 8
 //! receipts: count 2 · count × (seq 8 · envelope 32 · refusal 1 · signature 64 · body (2 + n))
 //! ```
 //!
@@ -25,7 +25,7 @@ const VERSION: u8 = 1;
 
 const FIXED_MAX: usize = 1 + (2 + ID_MAX) + 8 + 33 + 8 + OperationId::ALL.len() * 8;
 const CLAIMS_MAX: usize = 8 + 2 + CLAIMS_KEPT * 16;
-const PENDING_MAX: usize = 1 + (2 + ENVELOPE_MAX) + 8 + (2 + UNIT_MAX) + (2 + INSTANCE_MAX) + 13;
+const PENDING_MAX: usize = 1 + (2 + ENVELOPE_MAX) + 8 + (2 + UNIT_MAX) + (2 + INSTANCE_MAX) + 12;
 const KEPT_MAX: usize = 8 + 32 + 1 + 64 + (2 + RECEIPT_MAX);
 /// Bytes of the largest state there can be.
 pub(crate) const ENCODED_MAX: usize = FIXED_MAX + CLAIMS_MAX + PENDING_MAX + 2 + RECEIPTS_KEPT * KEPT_MAX;
@@ -113,8 +113,6 @@ fn encode_pending(pending: Option<&Pending>, w: &mut Writer<'_>) -> Option<()> {
     w.counted(pending.unit.as_str().as_bytes())?;
     let Phase::Restarting { before, program } = &pending.phase else { return Some(()) };
     w.counted(before.as_bytes())?;
-    let Some(program) = program else { return w.put(&[0]) };
-    w.put(&[1])?;
     w.put(&program.pid.to_le_bytes())?;
     w.put(&program.start.to_le_bytes())
 }
@@ -133,8 +131,7 @@ fn decode_pending(r: &mut Reader<'_>) -> Option<Option<Pending>> {
         1 => Phase::Checking,
         2 => {
             let before = String::<INSTANCE_MAX>::try_from(r.text()?).ok()?;
-            let program = if flag(r)? { Some(ProcessMark { pid: r.u32()?, start: r.u64()? }) } else { None };
-            Phase::Restarting { before, program }
+            Phase::Restarting { before, program: ProcessMark { pid: r.u32()?, start: r.u64()? } }
         }
         _ => return None,
     };

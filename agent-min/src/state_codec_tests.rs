@@ -15,9 +15,9 @@ fn text<const N: usize>(text: &str) -> String<N> {
 prop_compose! {
     fn any_pending()(
         body in proptest::collection::vec(any::<u8>(), 0..=ENVELOPE_MAX), began: u64, unit in "[a-z]{1,64}",
-        before in proptest::option::of("[a-z0-9 ]{0,64}"), program in proptest::option::of((any::<u32>(), any::<u64>())),
+        before in proptest::option::of("[a-z0-9 ]{0,64}"), pid: u32, start: u64,
     ) -> Pending {
-        let program = program.map(|(pid, start)| ProcessMark { pid, start });
+        let program = ProcessMark { pid, start };
         Pending {
             body: Vec::from_slice(&body).expect("it fits"),
             began,
@@ -96,7 +96,7 @@ fn the_largest_state_fits_exactly() {
         unit: Unit::new(&"u".repeat(UNIT_MAX)).expect("a unit"),
         phase: Phase::Restarting {
             before: text(&"b".repeat(INSTANCE_MAX)),
-            program: Some(ProcessMark { pid: u32::MAX, start: u64::MAX }),
+            program: ProcessMark { pid: u32::MAX, start: u64::MAX },
         },
     });
     let body = Vec::from_slice(&[1; RECEIPT_MAX]).expect("it fits");

@@ -1,4 +1,5 @@
 //! What is remembered, and what goes when there is no more room.
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
 use proptest::prelude::*;
 use secmon_wire::Intent;

@@ -45,7 +45,6 @@ static NONCES: AtomicU64 = AtomicU64::new(1);
 /// One host: a bundle directory, three services that have no preflight, and at most one running agent.
 #[derive(Debug)]
 pub struct Host {
-    dir: TempDir,
     agent: Option<Agent>,
     /// restart-web's service.
     pub web: Service,
@@ -53,6 +52,8 @@ pub struct Host {
     pub php: Service,
     /// restart-db's service.
     pub db: Service,
+    /// The last field, so that it outlives the services, which clean up by what is in it.
+    dir: TempDir,
 }
 
 #[derive(Debug)]
@@ -97,7 +98,7 @@ impl Host {
         let web = service("openlitespeed", "openlitespeed.pid");
         let php = service("lsphp", "lsphp.pid");
         let db = service("postgresql", "postgresql/postgresql.pid");
-        let host = Self { dir, agent: None, web, php, db };
+        let host = Self { agent: None, web, php, db, dir };
         host.configure(&host.configuration());
         host.install_manifest(&host.manifest());
         host

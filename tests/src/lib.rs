@@ -4,3 +4,4 @@
 pub mod agent_host;
 pub mod hostile_agent;
 pub mod plane;
+pub mod testbed;

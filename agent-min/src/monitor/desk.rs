@@ -55,6 +55,8 @@ pub(crate) enum Stop {
     NetworkGone,
     /// The state holds what no agent of this version wrote.
     BadState,
+    /// A process that we have just started can't be found.
+    NoProc,
 }
 
 /// An operation that was admitted.
@@ -150,15 +152,19 @@ impl Desk {
         self.commit()
     }
 
-    /// Puts on record that the restart may begin from now on.
-    pub(crate) fn note_restart(&mut self, job: &Job, before: &Instance, clock: u64) -> Result<(), Stop> {
+    /// Puts on record that the restart begins, and which program does it. It must not run before.
+    pub(crate) fn note_restart(
+        &mut self,
+        job: &Job,
+        before: &Instance,
+        program: ProcessMark,
+        clock: u64,
+    ) -> Result<(), Stop> {
         self.state.set_last_run(job.envelope.action, clock);
-        self.set_phase(Phase::Restarting { before: before.clone(), program: None })
-    }
-
-    /// Puts on record which program restarts the unit.
-    pub(crate) fn note_program(&mut self, before: &Instance, program: ProcessMark) -> Result<(), Stop> {
-        self.set_phase(Phase::Restarting { before: before.clone(), program: Some(program) })
+        if let Some(pending) = &mut self.state.pending {
+            pending.phase = Phase::Restarting { before: before.clone(), program };
+        }
+        self.commit()
     }
 
     /// Ends the operation under way with a receipt, and answers everyone who waits for it.
@@ -261,13 +267,6 @@ impl Desk {
         let mut out = [0; HEALTH_MAX];
         let body = health.write(&mut out).unwrap_or_default();
         Reply::Health(Vec::from_slice(body).unwrap_or_default())
-    }
-
-    fn set_phase(&mut self, phase: Phase) -> Result<(), Stop> {
-        if let Some(pending) = &mut self.state.pending {
-            pending.phase = phase;
-        }
-        self.commit()
     }
 
     fn commit(&mut self) -> Result<(), Stop> {

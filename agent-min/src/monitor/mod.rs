@@ -90,8 +90,8 @@ impl Monitor {
         // No record, no act: from here on the envelope can't run again, whatever happens.
         self.desk.begin(job, wall_seconds())?;
 
-        if let Err((exit, why)) = self.preflight(row, job) {
-            return self.desk.conclude(job, Outcome { exit, ..Outcome::refused(why) }.after(begun));
+        if let Some(refusal) = self.preflight(row, job) {
+            return self.desk.conclude(job, refusal.after(begun));
         }
 
         let before = match self.services.status(row, &job.unit, &mut self.desk) {
@@ -100,7 +100,6 @@ impl Monitor {
                 return self.desk.conclude(job, Outcome::failed(reason("absent", &what)).after(begun));
             }
         };
-        self.desk.note_restart(job, &before, wall_seconds())?;
 
         let ended = match self.restart(row, job, &before)? {
             Ok(ended) => ended,
@@ -117,10 +116,12 @@ impl Monitor {
         )
     }
 
-    fn preflight(&mut self, row: &Operation, job: &Job) -> Result<(), (Option<i32>, Reason)> {
-        let Some(check) = (self.find_check)(row, &job.unit) else { return Ok(()) };
+    /// The refusal, if the service's own check finds its configuration broken.
+    fn preflight(&mut self, row: &Operation, job: &Job) -> Option<Outcome> {
+        let check = (self.find_check)(row, &job.unit)?;
         let (exit, result) = preflight::run(&check, &mut self.desk);
-        result.map_err(|what| (exit, reason("preflight", &what)))
+        let what = result.err()?;
+        Some(Outcome { exit, ..Outcome::refused(reason("preflight", &what)) })
     }
 
     /// Runs the restart to its end. The inner error says why it could not be started.
@@ -133,16 +134,15 @@ impl Monitor {
         let Some(command) = self.services.restart_command(&job.unit) else {
             return Ok(Err(reason("absent", "no service manager found")));
         };
-        let child = match command.spawn(Orphan::GoesOn) {
-            Ok(child) => child,
-            Err(e) => {
-                return Ok(Err(reason("exit", &format!("{} can't be run: {e}", command.program().display()))));
-            }
-        };
-        if let Some(program) = ProcessMark::of(child.id()) {
-            self.desk.note_program(before, program)?;
-        }
-        Ok(Ok(child.wait(Instant::now() + row.time(), &mut self.desk)))
+        // The program waits until it is on record; one that isn't has not run (see `recover`).
+        let started = command.spawn_recorded(Orphan::GoesOn, |pid| {
+            let program = ProcessMark::of(pid).ok_or(Stop::NoProc)?;
+            self.desk.note_restart(job, before, program, wall_seconds())
+        })?;
+        Ok(match started {
+            Ok(child) => Ok(child.wait(Instant::now() + row.time(), &mut self.desk)),
+            Err(e) => Err(reason("exit", &format!("{} can't be run: {e}", command.program().display()))),
+        })
     }
 
     /// How the unit is once it is as it should be, or will not be.

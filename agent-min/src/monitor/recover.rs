@@ -65,25 +65,23 @@ fn wait_for(
     row: &Operation,
     unit: &Unit,
     before: &Instance,
-    program: Option<ProcessMark>,
+    program: ProcessMark,
 ) -> Result<Status, String> {
     let begun = Instant::now();
     let deadline = begun + row.time();
     let mut quiet_since = begun;
-    // An init script that began without our learning its process id may be anywhere in its work.
-    let blind = program.is_none() && !services.restart_is_synchronous();
     loop {
         let status = services.status(row, unit, desk)?;
         let now = Instant::now();
-        let at_work = status.changing || program.is_some_and(|program| program.runs());
+        let at_work = status.changing || program.runs();
         if at_work {
             quiet_since = now;
-        } else if status.is_replacement_of(before) || (!blind && now >= quiet_since + QUIET_TIME) {
+        } else if status.is_replacement_of(before) || now >= quiet_since + QUIET_TIME {
             return Ok(status);
         }
         if now >= deadline {
             // What is still at work now would change the unit after we have said how it ended.
-            program.inspect(ProcessMark::kill_group);
+            program.kill_group();
             return services.status(row, unit, desk);
         }
         pause(now + LOOK_EVERY, desk);

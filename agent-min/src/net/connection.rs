@@ -32,6 +32,7 @@ pub(crate) struct Connection<'a> {
 }
 
 /// What a request comes to.
+#[expect(clippy::large_enum_variant, reason = "the largest is the one that matters, and is not allocated")]
 enum Answer<'a> {
     Manifest(&'a [u8]),
     Signed(Signature, Vec<u8, RECEIPT_MAX>),

@@ -33,7 +33,8 @@ fn every_route_takes_its_methods_and_tells_others_about_them() {
 
 #[test]
 fn the_signature_is_taken_only_in_its_exact_form_and_once() {
-    let request = |fields: &str| format!("POST /v1/execute HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n{fields}\r\n");
+    let request =
+        |fields: &str| format!("POST /v1/execute HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n{fields}\r\n");
     let hex = "ab".repeat(64);
     assert_eq!(head(&request(&format!("secmon-signature: {hex} \r\n"))).signature, Some([0xab; 64]));
     for bad in [&hex[1..], &hex.to_uppercase(), "", &format!("{hex}00")] {
@@ -46,7 +47,8 @@ fn the_signature_is_taken_only_in_its_exact_form_and_once() {
 
 #[test]
 fn a_body_is_as_long_as_one_length_says_and_within_the_limit() {
-    let request = |length: &str| format!("POST /v1/execute HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+    let request =
+        |length: &str| format!("POST /v1/execute HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
     assert_eq!(head(&request("0")).body, 0);
     assert_eq!(head(&request("0512")).body, 512);
     for over in ["513", "99999999999999999999999999", &"9".repeat(300)] {
@@ -94,7 +96,11 @@ fn every_failure_has_a_canonical_body_and_a_whole_head() {
         let object = secmon_wire::canonical::Object::parse(body.as_bytes(), 64).expect("canonical");
         assert!(object.exact(["error", "v"]).is_ok());
         let head = response_head(Err(*failure), body.len(), false);
-        assert!(head.ends_with("Connection: close\r\n\r\n") || head.contains("Allow: ") || head.contains("Retry-After: "));
+        assert!(
+            head.ends_with("Connection: close\r\n\r\n")
+                || head.contains("Allow: ")
+                || head.contains("Retry-After: ")
+        );
         assert!(head.ends_with("\r\n\r\n"));
     }
     let signed = response_head(Ok(Some(&[7; 64])), 1536, true);

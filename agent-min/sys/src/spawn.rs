@@ -5,10 +5,11 @@
 //! The agent has threads, so between `fork` and `execve` only async-signal-safe calls are made
 //! (signal-safety(7)); everything that allocates is prepared before.
 
+use std::convert::Infallible;
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -68,6 +69,34 @@ impl Command {
 
     /// Starts the program. An error means that it did not start.
     pub fn spawn(&self, orphan: Orphan) -> io::Result<Child> {
+        self.spawn_recorded(orphan, |_| Ok::<(), Infallible>(())).unwrap_or_else(|never| match never {})
+    }
+
+    /// Starts the program once `record` has taken down its process id.
+    ///
+    /// The process is there already, but waits: if `record` fails, or if we are killed before it is done, the
+    /// program never runs. So a program that isn't on record has not run. The outer error is `record`'s; the
+    /// inner one means that the program did not start.
+    pub fn spawn_recorded<E>(
+        &self,
+        orphan: Orphan,
+        record: impl FnOnce(u32) -> Result<(), E>,
+    ) -> Result<io::Result<Child>, E> {
+        let held = match self.fork_held(orphan) {
+            Ok(held) => held,
+            Err(e) => return Ok(Err(e)),
+        };
+        match record(held.child.id()) {
+            Ok(()) => Ok(held.release()),
+            Err(e) => {
+                drop(held.go);
+                let _reaped = nix::sys::wait::waitpid(held.child.pid, None);
+                Err(e)
+            }
+        }
+    }
+
+    fn fork_held(&self, orphan: Orphan) -> io::Result<Held> {
         let null = OpenOptions::new().read(true).open("/dev/null")?;
         let (output, input) = pipe2(OFlag::O_CLOEXEC)?;
         let input = match orphan {
@@ -77,6 +106,7 @@ impl Command {
         // The reading end must not block: a daemon that keeps the writing end open is not waited for.
         nix::fcntl::fcntl(&output, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let (error_out, error_in) = pipe2(OFlag::O_CLOEXEC)?;
+        let (go_out, go_in) = pipe2(OFlag::O_CLOEXEC)?;
         let argv = pointers(self.argv.iter().map(CString::as_c_str));
         let environment = pointers(ENVIRONMENT.into_iter());
         let plan = Plan {
@@ -85,6 +115,8 @@ impl Command {
             stdin: null.as_raw_fd(),
             output: input.as_raw_fd(),
             error: error_in.as_raw_fd(),
+            go: go_out.as_raw_fd(),
+            go_other_end: go_in.as_raw_fd(),
             close_below: descriptors_at_most(),
         };
         // SAFETY: the child calls `Plan::become_program` only, which makes async-signal-safe calls on prepared
@@ -93,16 +125,35 @@ impl Command {
             ForkResult::Child => plan.become_program(),
             ForkResult::Parent { child } => child,
         };
-        drop((input, error_in, null));
+        Ok(Held {
+            child: Child { pid, output: File::from(output) },
+            go: File::from(go_in),
+            error: File::from(error_out),
+        })
+    }
+}
+
+/// A process that waits to become its program.
+struct Held {
+    child: Child,
+    go: File,
+    error: File,
+}
+
+impl Held {
+    fn release(mut self) -> io::Result<Child> {
         // Also here, so that the group exists whichever of the two runs first. It fails once the program
         // has started, and then the child has done it.
-        let _done_by_the_child = nix::unistd::setpgid(pid, pid);
+        let _done_by_the_child = nix::unistd::setpgid(self.child.pid, self.child.pid);
+        let told = self.go.write_all(&[1]);
+        drop(self.go);
         let mut errno = [0_u8; 4];
-        if File::from(error_out).read_exact(&mut errno).is_ok() {
-            let _reaped = nix::sys::wait::waitpid(pid, None);
+        if self.error.read_exact(&mut errno).is_ok() || told.is_err() {
+            let _reaped = nix::sys::wait::waitpid(self.child.pid, None);
+            told?;
             return Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno)));
         }
-        Ok(Child { pid, output: File::from(output) })
+        Ok(self.child)
     }
 }
 
@@ -160,6 +211,9 @@ struct Plan<'a> {
     stdin: RawFd,
     output: RawFd,
     error: RawFd,
+    /// A byte here is the permission to run; its end is the refusal.
+    go: RawFd,
+    go_other_end: RawFd,
     close_below: RawFd,
 }
 
@@ -169,6 +223,16 @@ impl Plan<'_> {
         // SAFETY: async-signal-safe calls on descriptors and memory that the parent prepared and that `fork`
         // copied; `argv` and `environment` are null-terminated lists of C strings that outlive the call.
         unsafe {
+            // Our own copy would keep the pipe from ever ending.
+            libc::close(self.go_other_end);
+            let mut byte = 0_u8;
+            loop {
+                match libc::read(self.go, (&raw mut byte).cast(), 1) {
+                    1 => break,
+                    -1 if nix::errno::Errno::last_raw() == libc::EINTR => {}
+                    _ => libc::_exit(127),
+                }
+            }
             if libc::setpgid(0, 0) == 0
                 && libc::dup2(self.stdin, 0) >= 0
                 && libc::dup2(self.output, 1) >= 0

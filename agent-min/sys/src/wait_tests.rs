@@ -74,6 +74,28 @@ fn a_program_that_does_not_exist_is_an_error_and_not_an_exit_status() {
 }
 
 #[test]
+fn a_program_that_could_not_be_recorded_never_runs() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let ran = dir.path().join("ran");
+    let command = shell(&format!("echo > {}", ran.display()));
+    let mut seen = None;
+    let refused = command.spawn_recorded(Orphan::GoesOn, |pid| {
+        seen = ProcessMark::of(pid);
+        Err("no room")
+    });
+    assert_eq!(refused.expect_err("refused"), "no room");
+    assert!(!seen.expect("it waits").runs());
+    assert!(!ran.exists());
+    let recorded = command.spawn_recorded(Orphan::GoesOn, |_| {
+        assert!(!ran.exists());
+        Ok::<(), io::Error>(())
+    });
+    let ended = recorded.expect("recorded").expect("a child").wait(soon(), &mut Alone);
+    assert_eq!(ended.exit, Some(0));
+    assert!(ran.exists());
+}
+
+#[test]
 fn only_absolute_programs_and_whole_words_become_commands() {
     assert!(Command::new(Path::new("sh"), [""; 0]).is_none());
     assert!(Command::new(Path::new("/bin/sh"), ["a\0b"]).is_none());

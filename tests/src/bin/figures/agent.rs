@@ -21,7 +21,7 @@ const PEER_FRESH: usize = 300;
 
 type Tls = StreamOwned<ClientConnection, TcpStream>;
 
-pub fn measure(stage: &Stage) -> Result<()> {
+pub(crate) fn measure(stage: &Stage) -> Result<()> {
     println!("\nAgent");
     let mut tls = control_tls(&DataDir::new(stage.path("data")))?;
     tls.resumption = rustls::client::Resumption::disabled();

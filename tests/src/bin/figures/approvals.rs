@@ -23,7 +23,7 @@ use super::{percentile, report};
 const ROUNDS: u64 = 1000;
 const OPERATOR: Operator = Operator(1001);
 
-pub fn measure(stage: &Stage) -> Result<()> {
+pub(crate) fn measure(stage: &Stage) -> Result<()> {
     println!("\nApprovals ({ROUNDS} of each)");
     let mut syncs = fdatasyncs(stage)?;
     let sync = percentile(&mut syncs, 50);

@@ -12,7 +12,7 @@ use super::stage::Stage;
 
 const RECORDS: u64 = 1_000_000;
 
-pub fn measure(stage: &Stage) -> Result<()> {
+pub(crate) fn measure(stage: &Stage) -> Result<()> {
     println!("\nAudit verification ({RECORDS} records)");
     let log = stage.path("long.jsonl");
     write_log(&log)?;

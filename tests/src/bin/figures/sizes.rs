@@ -7,7 +7,7 @@ use super::stage::Stage;
 /// DESIGN's hard cap and the users' promise, in bytes.
 const CAP: u64 = 1_400_000;
 
-pub fn measure(stage: &Stage) -> Result<()> {
+pub(crate) fn measure(stage: &Stage) -> Result<()> {
     println!("\nSizes");
     let target = stage.programs.parent().map(std::path::Path::to_owned).unwrap_or_default();
     let mut found = false;

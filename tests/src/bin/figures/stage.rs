@@ -7,15 +7,15 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-pub struct Stage {
-    pub programs: PathBuf,
-    pub directory: tempfile::TempDir,
-    pub address: String,
-    pub agent: Child,
+pub(crate) struct Stage {
+    pub(crate) programs: PathBuf,
+    pub(crate) directory: tempfile::TempDir,
+    pub(crate) address: String,
+    pub(crate) agent: Child,
 }
 
 impl Stage {
-    pub fn set() -> Result<Self> {
+    pub(crate) fn set() -> Result<Self> {
         let programs = std::env::current_exe()?.parent().context("no directory")?.to_owned();
         // Beside the programs, so that the disk measured is the one that is built on, not a memory disk.
         let directory = tempfile::Builder::new().prefix("figures-").tempdir_in(&programs)?;
@@ -41,7 +41,7 @@ impl Stage {
         Ok(Self { programs, directory, address, agent })
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 }
