@@ -69,7 +69,7 @@ impl Findings {
 /// Loads the bundle that `config` belongs to. `None` if anything fatal was found.
 pub(crate) fn load(config: &Config, clock: u64, findings: &mut Findings) -> Option<Bundle> {
     let files = Files { config };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(net::provider());
     let tls = load_tls(&files, &provider, clock, findings);
     let receipt_key = findings.take(files.parse("receipt.key", Privacy::Secret, SigningKey::from_pem));
     let dispatch_key = findings.take(files.parse("dispatch.pub", Privacy::Public, VerifyingKey::from_pem));

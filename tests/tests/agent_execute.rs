@@ -4,7 +4,7 @@
 use std::fs;
 use std::thread;
 
-use secmon_tests::agent_host::{Answer, Host, ed25519, envelope, nonce, now, sha256, text, until};
+use secmon_tests::agent_host::{Answer, Host, ed25519, envelope, nonce, now, set_mode, sha256, text, until};
 use serde_json::{Value, json};
 
 /// Sends `envelope` and returns its verified receipt.
@@ -260,6 +260,12 @@ fn only_the_dispatch_keys_signature_over_these_very_bytes_opens_the_door() {
         answer.error(403);
     }
     host.curl(&["--data-binary", &body], "/v1/execute").error(403);
+    let (right, wrong) =
+        (format!("Secmon-Signature: {good}"), format!("Secmon-Signature: {}", "0".repeat(128)));
+    for [first, second] in [[&right, &wrong], [&wrong, &right]] {
+        let answer = host.curl(&["-H", first, "-H", second, "--data-binary", &body], "/v1/execute");
+        assert!([400, 403].contains(&answer.status), "two signatures: {answer:?}");
+    }
     let elsewhere = with(&order, "agent_id", "web2").to_string();
     host.execute(&elsewhere).error(403);
     assert_eq!((host.web.restarts(), receipts(&host).len()), (0, 0), "nothing ran, and nothing was recorded");
@@ -382,6 +388,23 @@ fn a_service_that_is_not_installed_is_absent() {
     assert_eq!(receipt["state"], "failed", "{receipt}");
     assert!(receipt["reason"].as_str().is_some_and(|reason| reason.starts_with("absent: ")), "{receipt}");
     assert_eq!(run(&host, &envelope("restart-php"))["state"], "succeeded");
+}
+
+#[test]
+fn a_script_that_others_can_write_is_not_run() {
+    let host = Host::running();
+    let script = host.at("init.d/openlitespeed");
+    set_mode(&script, 0o777);
+    let receipt = run(&host, &envelope("restart-web"));
+    assert_ne!(receipt["state"], "succeeded", "{receipt}");
+    assert_eq!(host.web.restarts(), 0);
+    set_mode(&script, 0o755);
+    let receipt = until("the interval to pass", || {
+        let receipt = run(&host, &envelope("restart-web"));
+        (!receipt["reason"].as_str().is_some_and(|reason| reason.starts_with("interval: ")))
+            .then_some(receipt)
+    });
+    assert_eq!(receipt["state"], "succeeded", "{receipt}");
 }
 
 #[test]

@@ -85,6 +85,14 @@ fn check_prints_what_would_run_and_that_all_is_well() {
 }
 
 #[test]
+fn check_works_beside_a_running_agent_and_leaves_it_alone() {
+    let host = Host::running();
+    let output = host.cli("check");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(host.receipt(&host.execute(&envelope("restart-web").to_string()))["state"], "succeeded");
+}
+
+#[test]
 fn the_command_line_has_its_exit_codes() {
     let host = Host::installed();
     let agent = |arguments: &[&str]| {

@@ -6,6 +6,7 @@
 //! believes none of it.
 
 mod connection;
+mod crypto;
 mod deadline;
 mod http;
 mod limits;
@@ -22,6 +23,7 @@ use async_io::{Async, Timer};
 use futures_lite::future::or;
 use rustls::ServerConfig;
 
+pub(crate) use crypto::provider;
 pub(crate) use limits::CONNECTIONS_MAX;
 pub(crate) use tls::tls_config;
 

@@ -243,6 +243,8 @@ impl Request {
     fn rejected(&self, reason: Reason) -> Rejected {
         Rejected {
             operator: self.operator,
+            transport: self.transport,
+            via: Some(self.via),
             action: Some(self.action),
             client: Some(self.client.clone()),
             nonce: Some(self.nonce),

@@ -2,13 +2,17 @@
 
 use secmon_wire::{ActionId, ClientId, Nonce};
 
-use super::{Form, GrammarError, Inbound, Operator};
+use super::{Form, GrammarError, Inbound, Operator, Transport, Via};
 
 /// A rejection with what was known when it happened.
 #[derive(Clone, Debug)]
 pub struct Rejected {
     /// Who asked.
     pub operator: Operator,
+    /// Through which front.
+    pub transport: Transport,
+    /// How the line came to be, where that is still known.
+    pub via: Option<Via>,
     /// The action, once it was read.
     pub action: Option<ActionId>,
     /// The client, once it was read.
@@ -65,7 +69,15 @@ pub enum Reason {
 impl Rejected {
     /// A rejection of a message of which nothing was parsed.
     pub const fn of(inbound: &Inbound, reason: Reason) -> Self {
-        Self { operator: inbound.sender, action: None, client: None, nonce: None, reason }
+        Self {
+            operator: inbound.sender,
+            transport: inbound.transport,
+            via: Some(inbound.via),
+            action: None,
+            client: None,
+            nonce: None,
+            reason,
+        }
     }
 }
 

@@ -107,7 +107,8 @@ impl PlainText {
         self
     }
 
-    pub(super) fn into_inbound(self) -> Inbound {
+    /// The message itself, for what is no approval.
+    pub fn into_inbound(self) -> Inbound {
         self.inbound
     }
 }

@@ -25,7 +25,11 @@ pub fn rejected(rejected: &Rejected) -> Record {
     let mut record = Record::new(now(), "rejected")
         .with("operator", rejected.operator.0)
         .with("reason", rejected.reason.code())
+        .with("transport", rejected.transport.as_str())
         .with("detail", rejected.reason.explain());
+    if let Some(via) = rejected.via {
+        record = record.with("via", via.as_str());
+    }
     if let Some(action) = rejected.action {
         record = record.with("action", action.as_str());
     }

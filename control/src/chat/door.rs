@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinHandle;
 
 use super::strangers::{Due, Strangers};
-use super::{Reply, commands};
+use super::commands;
 use crate::approval::{
     Approval, Claimed, Inbound, KnownSender, PlainText, Rejected, Senders, Stranger, TotpSecret, is_attempt,
 };
@@ -38,14 +38,14 @@ pub struct Door {
 /// What a known sender's message is.
 enum Request {
     Approve(Claimed),
-    Told(Reply),
+    Command(Inbound),
     Nothing,
 }
 
 impl Door {
     /// Takes one message. When this returns, an approval is claimed or rejected on disk; its dispatch goes
     /// on by itself, in the task that is returned. Replies are in the outbox.
-    pub async fn receive(&self, inbound: Inbound) -> Option<JoinHandle<()>> {
+    pub async fn receive(self: &Arc<Self>, inbound: Inbound) -> Option<JoinHandle<()>> {
         let (transport, chat) = (inbound.transport, inbound.chat);
         let known = match self.senders.admit(inbound) {
             Ok(known) => known,
@@ -54,11 +54,18 @@ impl Door {
                 return None;
             }
         };
-        match self.understand(known).await {
+        match self.understand(known) {
             Ok(Request::Approve(claimed)) => {
                 return Some(tokio::spawn(Arc::clone(&self.dispatcher).dispatch(claimed)));
             }
-            Ok(Request::Told(reply)) => self.dispatcher.post(transport, chat, &reply),
+            // Some commands ask servers, and no approval waits for that.
+            Ok(Request::Command(inbound)) => {
+                let door = Arc::clone(self);
+                return Some(tokio::spawn(async move {
+                    let reply = commands::answer(&door, &inbound).await;
+                    door.dispatcher.post(transport, chat, &reply);
+                }));
+            }
             Ok(Request::Nothing) => {}
             Err(rejected) => {
                 let reply = self.dispatcher.reject(&rejected).await;
@@ -76,7 +83,7 @@ impl Door {
         }
     }
 
-    async fn understand(&self, known: KnownSender) -> Result<Request, Rejected> {
+    fn understand(&self, known: KnownSender) -> Result<Request, Rejected> {
         let attempt = is_attempt(&known.inbound().text);
         let text = match known.plain() {
             Ok(text) => text.compose(),
@@ -86,7 +93,7 @@ impl Door {
         if is_attempt(&text.inbound().text) {
             return self.approve(text).map(Request::Approve);
         }
-        Ok(Request::Told(commands::answer(self, text.inbound()).await))
+        Ok(Request::Command(text.into_inbound()))
     }
 
     /// The gates, in order.

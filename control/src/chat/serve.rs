@@ -79,6 +79,9 @@ impl Core {
     /// Opens everything, takes up what was left open, and writes the first record.
     pub(super) async fn start(config: &Config) -> Result<Self, ServeError> {
         let (access, data) = (config.access()?, config.data_dir());
+        // Nothing uses them yet, but a wrong one is an error now and not at 3 a.m.
+        config.data_key()?;
+        let _switch = config.auto_cloudflare()?;
         let store = Arc::new(Store::open(&data.database())?);
         let audit = AuditLog::open(&data.audit_log(), Create::Never)?.log;
         audit.append(event::started(env!("CARGO_PKG_VERSION"))).await?;

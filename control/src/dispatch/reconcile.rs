@@ -99,6 +99,8 @@ impl Dispatcher {
     async fn never_recorded(&self, row: PendingRow) {
         let rejected = Rejected {
             operator: row.operator,
+            transport: row.transport,
+            via: None,
             action: Some(row.action),
             client: Some(row.client),
             nonce: Some(row.nonce),

@@ -79,5 +79,16 @@ pub(super) fn listed(
     if manifest.body.agent_id != agent.id || manifest.body.client_id != agent.client {
         return Err(invalid("it names another agent or client"));
     }
+    let issued = agent.read_manifest().map_err(|error| Reason::StoreUnavailable(error.to_string()))?.body.seq;
+    if manifest.body.seq < issued {
+        let served = manifest.body.seq;
+        return Err(Reason::ManifestInvalid(format!(
+            "the server has number {served} and {issued} was issued; copy the new one to it and restart the agent"
+        )));
+    }
     manifest.body.capability(operation).cloned().ok_or(Reason::NotListed)
 }
+
+#[cfg(test)]
+#[path = "route_tests.rs"]
+mod tests;

@@ -96,7 +96,7 @@ struct Session {
 
 impl Session {
     /// Passes a line through the door; `done` hears when its first outcome is known.
-    async fn hear(&mut self, door: &Door, said: Said, done: mpsc::Sender<()>) {
+    async fn hear(&mut self, door: &Arc<Door>, said: Said, done: mpsc::Sender<()>) {
         let operator = Operator(said.operator);
         self.operator = Some(operator);
         let inbound = Inbound {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use teloxide::Bot;
+use teloxide::requests::Requester;
 
 use super::update::{Batch, Content};
 use super::{FIRST_WAIT, LONGEST_WAIT, POLL_S, network_error};
@@ -27,6 +28,8 @@ const RETRY_AFTER_MAX_S: u64 = 3600;
 enum PollError {
     /// Somebody else polls with this token.
     Conflict,
+    /// A webhook is set, and as long as it is there is nothing to poll.
+    Webhook,
     /// The token is not (or no longer) valid.
     Unauthorized,
     /// Telegram asks for patience.
@@ -40,6 +43,8 @@ struct Answer<'a> {
     ok: bool,
     #[serde(borrow, default)]
     result: Vec<&'a RawValue>,
+    #[serde(default)]
+    description: String,
     #[serde(default)]
     parameters: Parameters,
 }
@@ -66,9 +71,25 @@ pub(in crate::chat) async fn poll(bot: Bot, door: Arc<Door>) {
                 }
                 Err(error) => back_off(&error, &mut wait),
             },
-            Err(error) => back_off(&error, &mut wait),
+            Err(error) => {
+                if error == PollError::Webhook {
+                    remove_webhook(&bot).await;
+                }
+                back_off(&error, &mut wait)
+            }
         };
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Nobody but us is meant to get this bot's messages.
+async fn remove_webhook(bot: &Bot) {
+    match bot.delete_webhook().await {
+        Ok(_) => tracing::error!(
+            "telegram: a webhook was set for this bot and has been removed; if you didn't set it, the token has \
+             leaked: revoke it with @BotFather"
+        ),
+        Err(_) => tracing::error!("telegram: a webhook is set for this bot and can't be removed"),
     }
 }
 
@@ -95,10 +116,17 @@ async fn fetch(bot: &Bot, offset: i64) -> Result<Vec<u8>, PollError> {
     match status {
         200 => Ok(body),
         401 | 404 => Err(PollError::Unauthorized),
+        409 if mentions_webhook(&body) => Err(PollError::Webhook),
         409 => Err(PollError::Conflict),
         429 => Err(PollError::RetryAfter(retry_after(&body))),
         status => Err(PollError::Passing(format!("HTTP status {status}"))),
     }
+}
+
+/// Telegram says which conflict it is only in words.
+fn mentions_webhook(body: &[u8]) -> bool {
+    let answer: Option<Answer<'_>> = serde_json::from_slice(body).ok();
+    answer.is_some_and(|answer| answer.description.contains("webhook"))
 }
 
 fn retry_after(body: &[u8]) -> u64 {
@@ -150,6 +178,7 @@ fn back_off(error: &PollError, wait: &mut Duration) -> Duration {
             "telegram: the bot token is not valid (any more); set SECMON_TELEGRAM_BOT_TOKEN to the one that \
              @BotFather shows"
         ),
+        PollError::Webhook => {}
         PollError::Passing(why) => tracing::warn!("telegram: {why}; trying again in {} s", wait.as_secs()),
     }
     let pause = *wait;
