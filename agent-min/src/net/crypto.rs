@@ -22,14 +22,16 @@ pub(crate) fn provider() -> CryptoProvider {
             cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
         ],
         kx_groups: vec![kx_group::X25519, kx_group::SECP256R1],
-        signature_verification_algorithms: WebPkiSupportedAlgorithms {
-            all: &[webpki::ring::ECDSA_P256_SHA256],
-            mapping: &[(SignatureScheme::ECDSA_NISTP256_SHA256, &[webpki::ring::ECDSA_P256_SHA256])],
-        },
+        signature_verification_algorithms: SIGNATURES,
         secure_random: &SystemRandom,
         key_provider: &EcdsaKeys,
     }
 }
+
+static SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
+    all: &[webpki::ring::ECDSA_P256_SHA256],
+    mapping: &[(SignatureScheme::ECDSA_NISTP256_SHA256, &[webpki::ring::ECDSA_P256_SHA256])],
+};
 
 #[derive(Debug)]
 struct SystemRandom;

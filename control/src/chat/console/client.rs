@@ -1,11 +1,11 @@
 //! The side of the socket with the operator: line editing and history at a terminal, plain lines otherwise.
 
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustyline::error::ReadlineError;
-use rustyline::{DefaultEditor, ExternalPrinter};
+use rustyline::DefaultEditor;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
@@ -18,9 +18,6 @@ use crate::config::Config;
 
 /// Lines kept between sessions.
 const HISTORY: &str = "console.history";
-
-/// Where replies go.
-type Printer = Box<dyn FnMut(String) -> Result<(), String> + Send>;
 
 /// Runs the console until the end of its input and of everything that it asked for.
 pub async fn run(config: Config, operator: i64) -> Result<(), ServeError> {
@@ -44,27 +41,28 @@ pub async fn run(config: Config, operator: i64) -> Result<(), ServeError> {
 
 async fn converse(stream: UnixStream, operator: i64, history: PathBuf) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
-    let (lines, mut typed) = mpsc::channel::<String>(1);
     let (shown, mut replies) = mpsc::channel::<Shown>(64);
     tokio::spawn(receive(read, shown));
-    let interactive = std::io::stdin().is_terminal();
-    let mut print = if interactive { edit_lines(lines, history)? } else { read_lines(lines) };
-    let mut waiting = false;
+    let mut input = Input::start(history)?;
+    // The next line is read when it is known what became of this one.
+    let mut open = false;
     loop {
         tokio::select! {
-            line = typed.recv(), if !waiting => match line {
+            line = input.lines.recv(), if !open => match line {
                 Some(line) => {
                     let mut said = serde_json::to_string(&Said { operator, text: line })?;
                     said.push('\n');
                     write.write_all(said.as_bytes()).await?;
-                    // A script's next line waits for what became of this one; a person need not.
-                    waiting = !interactive;
+                    open = true;
                 }
                 None => return Ok(()),
             },
             reply = replies.recv() => match reply {
-                Some(Shown::Reply(text)) => print(text).map_err(std::io::Error::other)?,
-                Some(Shown::Taken) => waiting = false,
+                Some(Shown::Reply(text)) => input.print(&text)?,
+                Some(Shown::Taken) => {
+                    open = false;
+                    input.next();
+                }
                 None => return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the control plane stopped")),
             },
         }
@@ -88,43 +86,74 @@ async fn receive(read: OwnedReadHalf, shown: mpsc::Sender<Shown>) {
     }
 }
 
-/// Reads plain lines, and prints plain lines.
-fn read_lines(lines: mpsc::Sender<String>) -> Printer {
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines() {
-            let Ok(line) = line else { return };
-            if !line.trim().is_empty() && lines.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    });
-    Box::new(|text| writeln!(std::io::stdout(), "{text}").map_err(|error| error.to_string()))
+/// The operator's lines, read in a thread of its own: one, and the next one when it is asked for.
+struct Input {
+    lines: mpsc::Receiver<String>,
+    asked: std::sync::mpsc::Sender<()>,
+    terminal: bool,
 }
 
-/// Edits lines at a terminal; replies appear above the line that is being edited.
-fn edit_lines(lines: mpsc::Sender<String>, history: PathBuf) -> std::io::Result<Printer> {
-    let mut editor = DefaultEditor::new().map_err(std::io::Error::other)?;
-    let mut printer = editor.create_external_printer().map_err(std::io::Error::other)?;
-    // The first session has no history to load.
-    let _first = editor.load_history(&history);
-    std::thread::spawn(move || {
-        loop {
-            match editor.readline("secmon> ") {
-                Ok(line) if line.trim().is_empty() => {}
-                Ok(line) => {
-                    // One-time codes are spent when they get here, so the history holds nothing of use.
-                    let _kept = editor.add_history_entry(&line);
-                    if lines.blocking_send(line).is_err() {
-                        return;
-                    }
+impl Input {
+    fn start(history: PathBuf) -> std::io::Result<Self> {
+        let (sender, lines) = mpsc::channel::<String>(1);
+        let (asked, next) = std::sync::mpsc::channel::<()>();
+        let terminal = std::io::stdin().is_terminal();
+        if terminal {
+            let mut editor = DefaultEditor::new().map_err(std::io::Error::other)?;
+            // The first session has no history to load.
+            let _first = editor.load_history(&history);
+            std::thread::spawn(move || edit_lines(editor, &history, &sender, &next));
+        } else {
+            std::thread::spawn(move || read_lines(&sender, &next));
+        }
+        Ok(Self { lines, asked, terminal })
+    }
+
+    /// Asks for the next line.
+    fn next(&self) {
+        // A reader that has ended has said so by closing its channel.
+        let _ended = self.asked.send(());
+    }
+
+    /// A terminal that is being edited on is in raw mode, where a line needs its carriage return.
+    fn print(&self, text: &str) -> std::io::Result<()> {
+        let text = if self.terminal { format!("\r{}\r", text.replace('\n', "\r\n")) } else { text.to_owned() };
+        writeln!(std::io::stdout(), "{text}")
+    }
+}
+
+/// Plain lines. Empty ones say nothing.
+fn read_lines(lines: &mpsc::Sender<String>, next: &std::sync::mpsc::Receiver<()>) {
+    for line in std::io::stdin().lock().lines() {
+        let Ok(line) = line else { return };
+        if !line.trim().is_empty() && (lines.blocking_send(line).is_err() || next.recv().is_err()) {
+            return;
+        }
+    }
+}
+
+/// Lines edited at a terminal, until Ctrl-D.
+fn edit_lines(
+    mut editor: DefaultEditor,
+    history: &Path,
+    lines: &mpsc::Sender<String>,
+    next: &std::sync::mpsc::Receiver<()>,
+) {
+    loop {
+        match editor.readline("secmon> ") {
+            Ok(line) if line.trim().is_empty() => {}
+            Ok(line) => {
+                // A code in it is spent by the time that anybody reads the history.
+                let _kept = editor.add_history_entry(&line);
+                if lines.blocking_send(line).is_err() || next.recv().is_err() {
+                    return;
                 }
-                Err(ReadlineError::Interrupted) => {}
-                Err(_) => break,
             }
+            Err(ReadlineError::Interrupted) => {}
+            Err(_) => break,
         }
-        if let Err(error) = editor.save_history(&history) {
-            tracing::warn!("{}: {error}", history.display());
-        }
-    });
-    Ok(Box::new(move |text| printer.print(format!("{text}\n")).map_err(|error| error.to_string())))
+    }
+    if let Err(error) = editor.save_history(history) {
+        tracing::warn!("{}: {error}", history.display());
+    }
 }
