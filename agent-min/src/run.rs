@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixDatagram;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use secmon_sys::clock::wall_seconds;
@@ -78,8 +79,11 @@ fn start(config: &Path) -> Result<std::convert::Infallible, String> {
         .name("acting".into())
         .stack_size(ACTING_STACK)
         .spawn(move || {
-            let stop = monitor.run();
-            say(&stop.to_string());
+            // Also after a panic, where those unwind: the network side alone would be up and of no use.
+            let stop = std::panic::catch_unwind(AssertUnwindSafe(|| monitor.run()));
+            if let Ok(stop) = stop {
+                say(&stop.to_string());
+            }
             std::process::exit(1)
         })
         .map_err(text)?;

@@ -39,6 +39,8 @@ pub(crate) struct Host {
 pub(crate) struct Agent {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
+    /// What it writes to stderr after its listening line, until it ends.
+    pub(crate) log: std::sync::mpsc::Receiver<String>,
 }
 
 pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
@@ -148,12 +150,12 @@ impl Host {
         (cert.pem(), key.serialize_pem())
     }
 
-    /// A certificate that ended long ago.
-    pub(crate) fn issue_expired(&self, names: &[String]) -> (String, String) {
+    /// A server certificate that ends at `end`, in seconds since the epoch.
+    pub(crate) fn issue_until(&self, names: &[String], end: u64) -> (String, String) {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(names).expect("parameters");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(end);
         let cert = params.signed_by(&key, &self.authority).expect("a certificate");
         (cert.pem(), key.serialize_pem())
     }
@@ -171,8 +173,9 @@ impl Host {
     }
 
     pub(crate) fn start(&self) -> Agent {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_secmon-agent"))
-            .args(["run", "--config"])
+        // A write over the file size limit must be an error here, as on a broken disk, and not a signal.
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", "trap '' XFSZ; exec \"$0\" run --config \"$1\"", env!("CARGO_BIN_EXE_secmon-agent")])
             .arg(self.path("agent.json"))
             .stderr(Stdio::piped())
             .spawn()
@@ -184,9 +187,15 @@ impl Host {
                 break rest.strip_suffix(" as web1").expect("its id").parse().expect("an address");
             }
         };
+        let (send, log) = std::sync::mpsc::channel();
         // Somebody must read on, or the agent's log lines would find the pipe full.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
-        Agent { child, address }
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                eprintln!("{line}");
+                let _nobody_asks = send.send(line);
+            }
+        });
+        Agent { child, address, log }
     }
 
     /// A TLS configuration with a client certificate of our authority that carries `name`.

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use rcgen::ExtendedKeyUsagePurpose;
 use secmon_wire::OperationId;
 
-use crate::host::Host;
+use crate::host::{Host, now};
 
 fn name() -> Vec<String> {
     vec!["web1.agent.secmon.internal".to_owned()]
@@ -59,7 +59,7 @@ const DEFECTS: &[Defect] = &[
         replace_certificate(h, h, &name(), ExtendedKeyUsagePurpose::ClientAuth);
     }),
     ("agent.pem", "expired", |h| {
-        let (cert, key) = h.issue_expired(&name());
+        let (cert, key) = h.issue_until(&name(), now() - 86_400);
         h.write("agent.pem", cert.as_bytes(), 0o644);
         h.write("agent.key", key.as_bytes(), 0o600);
     }),
@@ -130,6 +130,19 @@ fn check_says_exactly_what_would_run() {
     let output = host.run_command("check");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stdout).expect("text").contains("problem: restart-web: no "));
+}
+
+#[test]
+fn a_certificate_that_ends_soon_is_a_note_and_no_problem() {
+    let host = Host::new();
+    let (cert, key) = host.issue_until(&name(), now() + 10 * 86_400 + 3600);
+    host.write("agent.pem", cert.as_bytes(), 0o644);
+    host.write("agent.key", key.as_bytes(), 0o600);
+    let output = host.run_command("check");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{text}");
+    let note = format!("note: {} ends in 10 days", host.path("agent.pem").display());
+    assert!(text.lines().any(|line| line == note), "{text}");
 }
 
 #[test]

@@ -78,6 +78,8 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
 impl Core {
     /// Opens everything, takes up what was left open, and writes the first record.
     pub(super) async fn start(config: &Config) -> Result<Self, ServeError> {
+        // A core dump would hold every key and the bot's token.
+        rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).map_err(io_error(Path::new("core dumps")))?;
         let (access, data) = (config.access()?, config.data_dir());
         // Nothing uses them yet, but a wrong one is an error now and not at 3 a.m.
         config.data_key()?;
