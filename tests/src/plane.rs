@@ -242,7 +242,11 @@ impl Plane {
     pub fn send(&mut self, incoming: &Incoming) -> SentMessage {
         self.telegram.receive(incoming);
         let answer = self.reply();
-        assert_eq!(answer.chat_id, incoming.chat_id(), "an answer goes where the question came from: {answer:?}");
+        assert_eq!(
+            answer.chat_id,
+            incoming.chat_id(),
+            "an answer goes where the question came from: {answer:?}"
+        );
         answer
     }
 
@@ -324,7 +328,8 @@ impl Plane {
     /// Runs Python on the database of a control plane that doesn't run.
     pub fn sql(&self, statement: &str) {
         assert!(self.serve.is_none(), "the database is in use");
-        let script = "import sqlite3,sys\nd=sqlite3.connect(sys.argv[1])\nd.executescript(sys.argv[2])\nd.close()";
+        let script =
+            "import sqlite3,sys\nd=sqlite3.connect(sys.argv[1])\nd.executescript(sys.argv[2])\nd.close()";
         let mut python = Command::new("python3");
         let output = python.args(["-c", script]).arg(self.data("secmon.db")).arg(statement).output();
         let output = output.expect("python3 runs");

@@ -23,8 +23,18 @@ fn host(plane: &Plane) -> Option<Testbed> {
     plane.client("acme");
     let (address, out) = (format!("{GUEST}:{PORT}"), bundle.display().to_string());
     plane.secmon(&[
-        "agent", "add", "acme", "web1", "--address", &address, "--allow", "restart-web=nginx", "--min-interval",
-        "restart-web=3", "--out", &out,
+        "agent",
+        "add",
+        "acme",
+        "web1",
+        "--address",
+        &address,
+        "--allow",
+        "restart-web=nginx",
+        "--min-interval",
+        "restart-web=3",
+        "--out",
+        &out,
     ]);
     bed.exec(&["mkdir", "-p", "-m", "700", "/etc/secmon-agent"]);
     bed.push(&binary("secmon-agent"), "/usr/local/bin/secmon-agent", "755");
@@ -68,7 +78,10 @@ fn a_real_nginx_is_restarted_from_the_chat_and_a_broken_configuration_is_refused
     let after = bed.property("nginx", "InvocationID");
     assert!(answer.starts_with("✓ succeeded acme restart-web: nginx on web1"), "{answer}");
     assert_ne!(before, after, "nginx was replaced");
-    assert!(answer.contains(&format!("old {before}")) && answer.contains(&format!("new {after}")), "{answer}");
+    assert!(
+        answer.contains(&format!("old {before}")) && answer.contains(&format!("new {after}")),
+        "{answer}"
+    );
     let said = receipt(&plane);
     assert_eq!((said["before"].as_str(), said["after"].as_str()), (Some(&*before), Some(&*after)), "{said}");
     assert_eq!(page(), "200");
@@ -76,7 +89,10 @@ fn a_real_nginx_is_restarted_from_the_chat_and_a_broken_configuration_is_refused
     bed.exec(&["sh", "-c", "echo 'bogus_directive on;' >/etc/nginx/conf.d/bad.conf"]);
     let answer = plane.approve_when_due("restart-web", "acme");
     assert!(answer.starts_with("✗ refused acme restart-web: preflight: "), "{answer}");
-    assert!(answer.contains("unknown directive") && answer.contains("bad.conf"), "nginx's own line: {answer}");
+    assert!(
+        answer.contains("unknown directive") && answer.contains("bad.conf"),
+        "nginx's own line: {answer}"
+    );
     assert_eq!(bed.property("nginx", "InvocationID"), after, "nginx wasn't touched");
     assert_eq!(page(), "200");
 

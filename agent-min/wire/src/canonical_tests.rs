@@ -3,6 +3,7 @@ use std::string::String;
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::INTEGER_MAX;
 
 const LIMIT: usize = 4096;
 

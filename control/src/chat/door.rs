@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
 
-use super::strangers::{Due, Strangers};
 use super::commands;
+use super::strangers::{Due, Strangers};
 use crate::approval::{
     Approval, Claimed, Inbound, KnownSender, PlainText, Rejected, Senders, Stranger, TotpSecret, is_attempt,
 };

@@ -1,6 +1,8 @@
 use ring::signature::Ed25519KeyPair;
 use secmon_wire::limits::RECEIPT_MAX;
-use secmon_wire::{AgentId, ClientId, Hash, Intent, Nonce, OperationId, OutcomeState, Receipt, Unit, signature};
+use secmon_wire::{
+    AgentId, ClientId, Hash, Intent, Nonce, OperationId, OutcomeState, Receipt, Unit, signature,
+};
 
 use super::*;
 use crate::approval::{ChatId, Operator, Transport};
@@ -40,8 +42,8 @@ pub(in crate::dispatch) fn case() -> Case {
         ts: 1_767_225_600,
     };
     let (dispatch, _pem) = SigningKey::generate().expect("a key");
-    let recorded =
-        Recorded::restore(fields, intent, agent.clone(), Transport::Console, ChatId(1), &dispatch).expect("an envelope");
+    let recorded = Recorded::restore(fields, intent, agent.clone(), Transport::Console, ChatId(1), &dispatch)
+        .expect("an envelope");
     let receipt = Receipt {
         action: OperationId::RestartWeb,
         after: "b".try_into().expect("short"),
@@ -92,11 +94,17 @@ fn another_key_a_changed_byte_and_a_missing_context_are_forgeries() {
     let mut changed = sign(&Receipt { state: OutcomeState::Failed, ..case.receipt.clone() }, &case.host);
     let better = sign(&case.receipt, &case.host);
     changed.body = better.body;
-    assert_eq!(Receipted::verify(&case.recorded, changed, &case.agent).expect_err("changed"), Unproven::Forged);
+    assert_eq!(
+        Receipted::verify(&case.recorded, changed, &case.agent).expect_err("changed"),
+        Unproven::Forged
+    );
 
     let mut bare = sign(&case.receipt, &case.host);
     bare.signature = case.host.sign(&bare.body).as_ref().try_into().expect("64 bytes");
-    assert_eq!(Receipted::verify(&case.recorded, bare, &case.agent).expect_err("no context"), Unproven::Forged);
+    assert_eq!(
+        Receipted::verify(&case.recorded, bare, &case.agent).expect_err("no context"),
+        Unproven::Forged
+    );
 }
 
 #[test]

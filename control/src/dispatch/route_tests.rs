@@ -58,7 +58,9 @@ fn a_manifest_under_another_secret_or_edited_is_invalid() {
     let other = served(body(2), "another secret of at least 32 bytes");
     assert_eq!(verdict(&other, OperationId::RestartWeb), Err("manifest-invalid"));
     let text = String::from_utf8(served(body(2), SECRET)).expect("text");
-    for (from, to) in [("nginx", "caddy"), ("\"seq\":2", "\"seq\":3"), ("\"min_interval_s\":30", "\"min_interval_s\":3")] {
+    for (from, to) in
+        [("nginx", "caddy"), ("\"seq\":2", "\"seq\":3"), ("\"min_interval_s\":30", "\"min_interval_s\":3")]
+    {
         let edited = text.replace(from, to);
         assert_ne!(edited, text);
         assert_eq!(verdict(edited.as_bytes(), OperationId::RestartWeb), Err("manifest-invalid"), "{from}");

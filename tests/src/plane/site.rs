@@ -55,7 +55,9 @@ impl Site {
             command.args(["--allow", &format!("{operation}={unit}")]);
             command.args(["--min-interval", &format!("{operation}=3")]);
         }
-        for (flag, name) in [("--init-dir", "init.d"), ("--run-dir", "run"), ("--state", "state"), ("--out", "bundle")] {
+        for (flag, name) in
+            [("--init-dir", "init.d"), ("--run-dir", "run"), ("--state", "state"), ("--out", "bundle")]
+        {
             command.arg(flag).arg(at(name));
         }
         let output = command.output().expect("secmon runs");
@@ -63,7 +65,8 @@ impl Site {
         let site = Self { id: id.to_owned(), client: client.to_owned(), address, dir, services, agent: None };
         site.cli("init");
         let key = site.bundle("receipt.key");
-        let public = Command::new("openssl").args(["pkey", "-pubout", "-in"]).arg(key).output().expect("openssl runs");
+        let public =
+            Command::new("openssl").args(["pkey", "-pubout", "-in"]).arg(key).output().expect("openssl runs");
         fs::write(site.at("receipt.pub"), public.stdout).expect("a written file");
         site
     }
@@ -167,8 +170,11 @@ impl Site {
     }
 
     fn cli(&self, command: &str) {
-        let output =
-            Command::new(binary("secmon-agent")).arg(command).arg("--config").arg(self.bundle("agent.json")).output();
+        let output = Command::new(binary("secmon-agent"))
+            .arg(command)
+            .arg("--config")
+            .arg(self.bundle("agent.json"))
+            .output();
         let output = output.expect("the agent's program runs");
         assert!(output.status.success(), "{command}: {}", text(&output.stderr));
     }

@@ -4,14 +4,13 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustyline::error::ReadlineError;
 use rustyline::DefaultEditor;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use rustyline::error::ReadlineError;
+use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
-use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::mpsc;
 
-use super::protocol::{LINE_MAX, Said, Shown};
+use super::protocol::{Said, Shown, receive};
 use super::server::{listen, remove, serve, socket_path};
 use crate::chat::serve::{Core, ServeError, io_error};
 use crate::config::Config;
@@ -69,23 +68,6 @@ async fn converse(stream: UnixStream, operator: i64, history: PathBuf) -> std::i
     }
 }
 
-async fn receive(read: OwnedReadHalf, shown: mpsc::Sender<Shown>) {
-    let mut lines = BufReader::new(read.take(LINE_MAX));
-    let mut line = String::new();
-    loop {
-        line.clear();
-        lines.get_mut().set_limit(LINE_MAX);
-        match lines.read_line(&mut line).await {
-            Ok(read) if read > 0 => {}
-            _ => return,
-        }
-        let Ok(message) = serde_json::from_str(&line) else { return };
-        if shown.send(message).await.is_err() {
-            return;
-        }
-    }
-}
-
 /// The operator's lines, read in a thread of its own: one, and the next one when it is asked for.
 struct Input {
     lines: mpsc::Receiver<String>,
@@ -117,7 +99,8 @@ impl Input {
 
     /// A terminal that is being edited on is in raw mode, where a line needs its carriage return.
     fn print(&self, text: &str) -> std::io::Result<()> {
-        let text = if self.terminal { format!("\r{}\r", text.replace('\n', "\r\n")) } else { text.to_owned() };
+        let text =
+            if self.terminal { format!("\r{}\r", text.replace('\n', "\r\n")) } else { text.to_owned() };
         writeln!(std::io::stdout(), "{text}")
     }
 }

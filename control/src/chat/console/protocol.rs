@@ -1,9 +1,13 @@
 //! One JSON object per line, both ways.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::unix::OwnedReadHalf;
+use tokio::sync::mpsc;
 
 /// The longest line, either way: Telegram's longest message, escaped, with room.
-pub(super) const LINE_MAX: u64 = 64 * 1024;
+const LINE_MAX: u64 = 64 * 1024;
 
 /// What the operator says.
 #[derive(Debug, Deserialize, Serialize)]
@@ -24,4 +28,22 @@ pub(super) enum Shown {
     Reply(String),
     /// The line was taken in; its replies so far came before this.
     Taken,
+}
+
+/// Reads lines until the end, or one that isn't of the protocol.
+pub(super) async fn receive<T: DeserializeOwned>(read: OwnedReadHalf, into: mpsc::Sender<T>) {
+    let mut lines = BufReader::new(read.take(LINE_MAX));
+    let mut line = String::new();
+    loop {
+        line.clear();
+        lines.get_mut().set_limit(LINE_MAX);
+        match lines.read_line(&mut line).await {
+            Ok(read) if read > 0 => {}
+            _ => return,
+        }
+        let Ok(message) = serde_json::from_str(&line) else { return };
+        if into.send(message).await.is_err() {
+            return;
+        }
+    }
 }

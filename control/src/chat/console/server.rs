@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::AsyncWriteExt;
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Notify, mpsc};
 
-use super::protocol::{LINE_MAX, Said, Shown};
+use super::protocol::{Said, Shown, receive};
 use crate::approval::{ChatId, Form, Inbound, Operator, Transport, Via};
 use crate::chat::serve::{ServeError, io_error};
 use crate::chat::{Door, Reply};
@@ -138,24 +138,6 @@ impl Session {
                 self.prepared = reply.copy_line().map(ToOwned::to_owned).or(self.prepared.take());
             }
             door.store.delivered(row.id).map_err(std::io::Error::other)?;
-        }
-    }
-}
-
-/// Reads lines until the end, or one that isn't of the protocol.
-async fn receive(read: OwnedReadHalf, said: mpsc::Sender<Said>) {
-    let mut lines = BufReader::new(read.take(LINE_MAX));
-    let mut line = String::new();
-    loop {
-        line.clear();
-        lines.get_mut().set_limit(LINE_MAX);
-        match lines.read_line(&mut line).await {
-            Ok(read) if read > 0 => {}
-            _ => return,
-        }
-        let Ok(message) = serde_json::from_str(&line) else { return };
-        if said.send(message).await.is_err() {
-            return;
         }
     }
 }

@@ -122,7 +122,11 @@ impl Content {
             Ok(update) => update,
             // The category and the place are enough, and repeat nothing of the message.
             Err(error) => {
-                return Self::Unreadable(format!("{:?} error at column {}", error.classify(), error.column()));
+                return Self::Unreadable(format!(
+                    "{:?} error at column {}",
+                    error.classify(),
+                    error.column()
+                ));
             }
         };
         let kinds = [

@@ -96,7 +96,9 @@ fn get(stream: &mut Tls, path: &str) -> Result<()> {
         }
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
         ensure!(head.contains(" 200 "), "{head}");
-        let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned));
+        let length = head
+            .lines()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned));
         if let Some(length) = length
             && body.len() >= length.trim().parse::<usize>()?
         {
@@ -132,7 +134,17 @@ impl Peer {
         let bundle = stage.path("bundle");
         std::fs::write(stage.path("health"), "{}")?;
         let process = Command::new("openssl")
-            .args(["s_server", "-accept", &address, "-tls1_3", "-WWW", "-quiet", "-Verify", "1", "-verify_return_error"])
+            .args([
+                "s_server",
+                "-accept",
+                &address,
+                "-tls1_3",
+                "-WWW",
+                "-quiet",
+                "-Verify",
+                "1",
+                "-verify_return_error",
+            ])
             .arg("-cert")
             .arg(bundle.join("agent.pem"))
             .arg("-key")

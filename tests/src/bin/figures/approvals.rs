@@ -49,7 +49,9 @@ pub(crate) fn measure(stage: &Stage) -> Result<()> {
         }
         report("all gates and the claim", &mut claims, ("fdatasync", sync));
         report("message to intent on disk, no network", &mut local, ("fdatasync", sync));
-        for (what, fresh) in [("message to envelope, kept connection", false), ("message to envelope, fresh handshake", true)] {
+        for (what, fresh) in
+            [("message to envelope, kept connection", false), ("message to envelope, fresh handshake", true)]
+        {
             let mut samples = envelopes(&data, &store, &audit, fresh).await?;
             report(what, &mut samples, ("fdatasync", sync));
         }
@@ -94,7 +96,8 @@ fn claim(store: &Store, nonce: u64) -> Result<Claimed> {
     let known = Senders::new([OPERATOR], []).admit(inbound).map_err(|stranger| anyhow!("{stranger:?}"))?;
     let text = known.plain().map(PlainText::compose).map_err(refused)?;
     let approval = Approval::parse(text, |client| store.client_exists(client)).map_err(refused)?;
-    let authorized = approval.fresh(now()).and_then(|fresh| fresh.authorize(Policy::default())).map_err(refused)?;
+    let authorized =
+        approval.fresh(now()).and_then(|fresh| fresh.authorize(Policy::default())).map_err(refused)?;
     authorized.claim(None, store, now()).map_err(refused)
 }
 

@@ -39,7 +39,10 @@ pub(crate) fn measure(stage: &Stage) -> Result<()> {
         let output = command.arg(&log).output().context("secmon-audit-verify")?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let speed = megabytes / start.elapsed().as_secs_f64();
-        println!("secmon-audit-verify, {what}: {megabytes:.0} MB at {speed:.0} MB/s = {:.2} x openssl's 256-byte rate", speed / small);
+        println!(
+            "secmon-audit-verify, {what}: {megabytes:.0} MB at {speed:.0} MB/s = {:.2} x openssl's 256-byte rate",
+            speed / small
+        );
     }
     Ok(())
 }
@@ -71,6 +74,9 @@ fn sha256_speed(block: u32) -> Result<f64> {
         .context("openssl")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     // +F:22:sha256:1070000000.00
-    let bytes = text.lines().rev().find_map(|line| line.starts_with("+F:").then(|| line.rsplit(':').next()).flatten());
+    let bytes = text
+        .lines()
+        .rev()
+        .find_map(|line| line.starts_with("+F:").then(|| line.rsplit(':').next()).flatten());
     Ok(bytes.context("openssl speed printed no figure")?.trim().parse::<f64>()? / 1e6)
 }

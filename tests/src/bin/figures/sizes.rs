@@ -16,7 +16,10 @@ pub(crate) fn measure(stage: &Stage) -> Result<()> {
         if let Ok(metadata) = std::fs::metadata(&path) {
             found = true;
             let size = metadata.len();
-            println!("{build}/secmon-agent: {size} bytes, {} % of the cap of {CAP}", size.saturating_mul(100) / CAP);
+            println!(
+                "{build}/secmon-agent: {size} bytes, {} % of the cap of {CAP}",
+                size.saturating_mul(100) / CAP
+            );
         }
     }
     if !found {

@@ -33,8 +33,23 @@ impl Stage {
         secmon(&["init"])?;
         secmon(&["client", "add", "acme"])?;
         secmon(&[
-            "agent", "add", "acme", "web1", "--address", &address, "--allow", "restart-web=lsws", "--service-manager",
-            "sysv", "--state", &path("state"), "--init-dir", &path("init.d"), "--run-dir", &path("run"), "--out",
+            "agent",
+            "add",
+            "acme",
+            "web1",
+            "--address",
+            &address,
+            "--allow",
+            "restart-web=lsws",
+            "--service-manager",
+            "sysv",
+            "--state",
+            &path("state"),
+            "--init-dir",
+            &path("init.d"),
+            "--run-dir",
+            &path("run"),
+            "--out",
             &path("bundle"),
         ])?;
         let agent = start_agent(&programs.join("secmon-agent"), &path("bundle/agent.json"))?;
