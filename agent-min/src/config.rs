@@ -45,8 +45,10 @@ pub(crate) enum ManagerChoice {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fields<'a> {
-    agent_id: &'a str,
-    listen: &'a str,
+    #[serde(default)]
+    agent_id: Option<&'a str>,
+    #[serde(default)]
+    listen: Option<&'a str>,
     #[serde(default)]
     service_manager: ManagerChoice,
     #[serde(default)]
@@ -75,7 +77,12 @@ impl Config {
 
     fn parse(path: &Path, bytes: &[u8]) -> Result<Self, String> {
         let (fields, used) = serde_json_core::from_slice::<Fields<'_>>(bytes)
-            .map_err(|e| format!("is not a configuration: {e}"))?;
+            .map_err(|e| {
+                format!(
+                    "is not one JSON object with the text fields agent_id, listen, service_manager, state, init_dir \
+                     and run_dir and no others: {e}"
+                )
+            })?;
         if bytes.get(used..).is_some_and(|rest| !rest.trim_ascii().is_empty()) {
             return Err("has something behind the closing brace".into());
         }
@@ -90,9 +97,13 @@ impl Config {
         };
         Ok(Self {
             path: path.to_owned(),
-            agent_id: AgentId::new(fields.agent_id)
+            agent_id: AgentId::new(fields.agent_id.ok_or("has no agent_id")?)
                 .ok_or("has an agent_id that is not of the form [a-z0-9][a-z0-9-]{0,31}")?,
-            listen: fields.listen.parse().map_err(|_| "has a listen that is not ADDRESS:PORT")?,
+            listen: fields
+                .listen
+                .ok_or("has no listen")?
+                .parse()
+                .map_err(|_| "has a listen that is not ADDRESS:PORT")?,
             service_manager: fields.service_manager,
             state: absolute("state", fields.state, "/var/lib/secmon-agent/state")?,
             init_dir: absolute("init_dir", fields.init_dir, "/etc/init.d")?,

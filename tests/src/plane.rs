@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 pub use chain::{assert_sound_chain, verify_audit};
 pub use codes::Codes;
-pub use site::{OPERATIONS, Site};
+pub use site::{OPERATIONS, Site, new_address};
 
 use crate::agent_host::{self, PATIENCE, binary, now, text, until};
 
@@ -280,8 +280,9 @@ impl Plane {
 
     /// Shows that the bot serves, and that it has said nothing that the test hasn't looked at.
     pub fn assert_quiet(&mut self) {
-        let answer = self.ask(OWNER, "/whoami");
-        assert_eq!(answer.text(), format!("You are {OWNER}."));
+        let operator = self.new_operator();
+        let answer = self.ask(operator, "/whoami");
+        assert_eq!(answer.text(), format!("You are {operator}."));
         assert_eq!(self.telegram.sent().len(), self.seen, "{:?}", self.telegram.sent().last());
     }
 

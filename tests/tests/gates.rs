@@ -136,7 +136,14 @@ fn executed(plane: &mut Plane, site: &Site, action: ActionId) {
         ["event", "action", "agent", "client", "nonce", "operator"].map(|key| record[key].clone())
     };
     let expected = |event: &str| {
-        [json!(event), json!(action.as_str()), json!("web1"), json!("acme"), json!(line.nonce), json!(operator)]
+        [
+            json!(event),
+            json!(action.as_str()),
+            json!("web1"),
+            json!("acme"),
+            json!(line.nonce),
+            json!(operator),
+        ]
     };
     assert_eq!((said(intent), said(outcome)), (expected("intent"), expected("outcome")));
     assert_eq!((&intent["via"], &intent["chat"]), (&json!("line"), &json!(operator)));
@@ -146,7 +153,10 @@ fn executed(plane: &mut Plane, site: &Site, action: ActionId) {
     assert_eq!((&receipt["state"], &receipt["unit"]), (&json!("succeeded"), &intent["unit"]));
     assert_ne!(receipt["before"], receipt["after"]);
     let instance = |key: &str| receipt[key].as_str().expect("an instance").to_owned();
-    assert!(answer.ends_with(&format!("\nold {}\nnew {}", instance("before"), instance("after"))), "{answer}");
+    assert!(
+        answer.ends_with(&format!("\nold {}\nnew {}", instance("before"), instance("after"))),
+        "{answer}"
+    );
     // The same line again, with a code that is still good.
     line.otp = line.otp.map(|_| plane.codes().at(now() + 30));
     let answer = plane.ask(operator, &line).text().to_owned();
@@ -192,7 +202,8 @@ fn five_wrong_codes_lock_an_operator_out_also_after_a_restart_and_nobody_else() 
     let line = plane.line("restart-php", "acme");
     assert_eq!(plane.ask(operator, line).text(), format!("✗ rejected acme restart-php: {locked}"));
     assert_eq!(site.services(), untouched);
-    let reasons: Vec<Value> = plane.events("rejected").iter().map(|record| record["reason"].clone()).collect();
+    let reasons: Vec<Value> =
+        plane.events("rejected").iter().map(|record| record["reason"].clone()).collect();
     let mut expected = vec![json!("otp-wrong"); 5];
     expected.extend([json!("locked-out"), json!("locked-out")]);
     assert_eq!(reasons, expected);

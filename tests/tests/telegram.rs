@@ -69,7 +69,8 @@ fn an_answer_is_sent_again_until_telegram_took_it_and_answers_keep_their_order()
     }
     plane.telegram.text(OWNER, "/whoami");
     assert!(plane.telegram.wait_message(PATIENCE, |message| message.text().starts_with("You are")).is_some());
-    let mut sent: Vec<String> = plane.telegram.sent().iter().map(|message| message.text().to_owned()).collect();
+    let mut sent: Vec<String> =
+        plane.telegram.sent().iter().map(|message| message.text().to_owned()).collect();
     sent.pop();
     let count = |answer: &String| sent.iter().filter(|text| *text == answer).count();
     for (fault, answer) in faults().iter().zip(&expected) {
@@ -92,8 +93,10 @@ fn when_telegram_asks_for_patience_it_gets_it() {
     plane.assert_quiet();
     plane.assert_quiet();
     for method in ["sendMessage", "getUpdates"] {
-        let requests: Vec<_> = plane.telegram.requests().into_iter().filter(|r| r.method.eq_ignore_ascii_case(method)).collect();
-        let at = requests.iter().position(|request| request.fault.is_some()).expect("a request that was struck");
+        let requests: Vec<_> =
+            plane.telegram.requests().into_iter().filter(|r| r.method.eq_ignore_ascii_case(method)).collect();
+        let at =
+            requests.iter().position(|request| request.fault.is_some()).expect("a request that was struck");
         let pause = requests[at + 1].at_ms - requests[at].at_ms;
         assert!((3_000..8_000).contains(&pause), "{method}: {pause} ms");
     }
@@ -254,7 +257,11 @@ fn a_long_answer_is_cut_to_what_telegram_takes() {
     plane.start();
     let answer = plane.ask(OWNER, "/clients");
     let units = answer.text().encode_utf16().count();
-    assert!((3_000..=MAX_TEXT).contains(&units) && answer.text().ends_with('…'), "{units}: {}", answer.text());
+    assert!(
+        (3_000..=MAX_TEXT).contains(&units) && answer.text().ends_with('…'),
+        "{units}: {}",
+        answer.text()
+    );
     plane.finish();
 }
 

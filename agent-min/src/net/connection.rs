@@ -141,14 +141,14 @@ impl<'a> Connection<'a> {
 
     async fn execute(&mut self, signature: Option<Signature>, body: &[u8]) -> Result<Answer<'a>, Failure> {
         // Bytes that are no envelope go no further than here; the acting side sees signed ones only.
-        if Envelope::read(body).is_err() {
-            return Err(Failure::Malformed);
+        if let Err(error) = Envelope::read(body) {
+            return Err(Failure::Malformed(error));
         }
         let signature = signature.ok_or(Failure::Forbidden)?;
         let body = Vec::from_slice(body).map_err(|_| Failure::ContentTooLarge)?;
         match self.seat.ask(&Request::Execute { signature, body }).await {
             Some(Reply::Receipt { signature, body, .. }) => Ok(Answer::Signed(signature, body)),
-            Some(Reply::Malformed) => Err(Failure::Malformed),
+            Some(Reply::Malformed) => Err(Failure::BadRequest),
             Some(Reply::Forbidden) => Err(Failure::Forbidden),
             _ => Err(Failure::Unavailable),
         }

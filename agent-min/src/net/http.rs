@@ -8,7 +8,7 @@
 use std::fmt::Write;
 
 use secmon_wire::signature::Signature;
-use secmon_wire::{SIGNATURE_HEADER, from_hex};
+use secmon_wire::{SIGNATURE_HEADER, WireError, from_hex};
 
 use super::limits::{BODY_MAX, FIELDS_MAX, HEAD_MAX};
 
@@ -52,10 +52,13 @@ const ROUTES: &[(&str, Route, &str)] = &[
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     BadRequest,
-    Malformed,
+    /// The body is no envelope, for this reason.
+    Malformed(WireError),
     Forbidden,
     NotFound,
-    MethodNotAllowed { allow: &'static str },
+    MethodNotAllowed {
+        allow: &'static str,
+    },
     RequestTimeout,
     LengthRequired,
     ContentTooLarge,
@@ -191,7 +194,7 @@ impl Failure {
     #[cfg(test)]
     pub(crate) const ALL: &[Self] = &[
         Self::BadRequest,
-        Self::Malformed,
+        Self::Malformed(WireError::UnknownField),
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed { allow: "GET, HEAD" },
@@ -209,7 +212,7 @@ impl Failure {
     pub(crate) const fn status(self) -> (&'static str, &'static str) {
         match self {
             Self::BadRequest => ("400 Bad Request", "bad-request"),
-            Self::Malformed => ("400 Bad Request", "malformed"),
+            Self::Malformed(error) => ("400 Bad Request", error.code()),
             Self::Forbidden => ("403 Forbidden", "forbidden"),
             Self::NotFound => ("404 Not Found", "not-found"),
             Self::MethodNotAllowed { .. } => ("405 Method Not Allowed", "method-not-allowed"),

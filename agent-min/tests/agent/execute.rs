@@ -86,9 +86,15 @@ fn what_is_not_from_our_control_plane_or_not_for_us_gets_no_receipt() {
     }
     let elsewhere = host.envelope_for("web2", WEB, 3, now());
     assert_eq!(sent(&elsewhere, &host.sign(&elsewhere)), forbidden);
-    for malformed in [b"".as_slice(), b"{}", b"{ }", b"not json", &[envelope.as_slice(), b"\n"].concat()] {
+    for (malformed, code) in [
+        (b"".as_slice(), "not-json"),
+        (b"{}", "missing-field"),
+        (b"{ }", "not-canonical"),
+        (b"not json", "not-json"),
+        (&[envelope.as_slice(), b"\n"].concat(), "not-canonical"),
+    ] {
         let answer = sent(malformed, &host.sign(malformed));
-        assert_eq!(answer, (400, r#"{"error":"malformed","v":1}"#.to_owned()));
+        assert_eq!(answer, (400, format!(r#"{{"error":"{code}","v":1}}"#)));
     }
     assert_eq!(agent.get(host.control(), "/v1/receipts").text(), r#"{"receipts":[],"v":1}"#);
     assert_eq!(host.runs(), 0);

@@ -160,12 +160,23 @@ impl Host {
         (cert.pem(), key.serialize_pem())
     }
 
+    /// Runs a command of the agent to its end. One that doesn't end is killed, and has no exit status.
     pub(crate) fn run_command(&self, name: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_secmon-agent"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_secmon-agent"))
             .args([name, "--config"])
             .arg(self.path("agent.json"))
-            .output()
-            .expect("the agent")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the agent");
+        let given_up = Instant::now() + PATIENCE;
+        while child.try_wait().expect("its state").is_none() {
+            if Instant::now() >= given_up {
+                child.kill().expect("a signal");
+            }
+            std::thread::yield_now();
+        }
+        child.wait_with_output().expect("its output")
     }
 
     pub(crate) fn command(&self, name: &str) -> std::process::ExitStatus {

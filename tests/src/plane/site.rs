@@ -194,7 +194,7 @@ impl Drop for Site {
 }
 
 /// An address that nothing else on this machine listens on. All of 127.0.0.0/8 is this machine's on Linux.
-pub(crate) fn new_address() -> String {
+pub fn new_address() -> String {
     let count = NEXT_ADDRESS.fetch_add(1, Ordering::Relaxed);
     let process = std::process::id();
     format!("127.{}.{}.{}:{PORT}", 1 + count % 250, process / 250 % 250, 1 + process % 250)

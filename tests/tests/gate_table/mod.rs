@@ -94,7 +94,11 @@ pub(crate) const GATES: &[Gate] = &[
     form("caption", |_, c| c.incoming.form = Form::Caption, "this one is caption"),
     word("keyword in lower case", |_, c| c.replace("APPROVE", "approve"), "word 1: "),
     word("keyword without colon", |_, c| c.replace("APPROVE:", "APPROVE"), "word 1: "),
-    word("nothing but the keyword", |_, c| c.text = Some("APPROVE:".to_owned()), "word 2: expected an action"),
+    word(
+        "nothing but the keyword",
+        |_, c| c.text = Some("APPROVE:".to_owned()),
+        "word 2: expected an action",
+    ),
     word("action in upper case", |_, c| c.line.action = c.line.action.to_uppercase(), "word 2: "),
     word("client in upper case", |_, c| c.line.client = "Acme".to_owned(), "word 3: expected a client id"),
     word("nonce of 15 digits", |_, c| c.line.nonce = c.line.nonce[1..].to_owned(), "expected nonce="),
