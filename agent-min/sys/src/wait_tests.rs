@@ -36,9 +36,11 @@ fn both_outputs_and_the_exit_status_come_back() {
 
 #[test]
 fn the_program_sees_two_variables_three_descriptors_and_its_own_group() {
-    let leak = File::open("/dev/null").expect("a descriptor");
-    // The descriptor would be inherited if nothing closed it.
-    nix::fcntl::fcntl(&leak, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).expect("a flag");
+    // They would be inherited if nothing closed them. More than one, because the lowest numbers are taken.
+    let leaks: Vec<File> = (0..8).map(|_| File::open("/dev/null").expect("a descriptor")).collect();
+    for leak in &leaks {
+        nix::fcntl::fcntl(leak, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).expect("a flag");
+    }
     let env = Command::new(Path::new("/usr/bin/env"), [""; 0]).expect("a command");
     let ended = env.spawn(Orphan::Ends).expect("a child").wait(soon(), &mut Alone);
     let lines: BTreeSet<&str> = text(&ended).lines().collect();

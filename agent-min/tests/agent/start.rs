@@ -32,7 +32,7 @@ type Defect = (&'static str, &'static str, fn(&Host));
 /// What is done to a sound host, which file the complaint names, and a word of it.
 const DEFECTS: &[Defect] = &[
     ("agent.json", "chmod go-w", |h| set_mode(h, "agent.json", 0o666)),
-    ("agent.json", "configuration", |h| edit(h, "agent.json", "listen", "listens")),
+    ("agent.json", "JSON object", |h| edit(h, "agent.json", "listen", "listens")),
     ("agent.key", "chmod 600", |h| set_mode(h, "agent.key", 0o644)),
     ("receipt.key", "chmod 600", |h| set_mode(h, "receipt.key", 0o640)),
     ("dispatch.pub", "written by others", |h| set_mode(h, "dispatch.pub", 0o646)),

@@ -174,7 +174,7 @@ fn judge(
     known: u64,
 ) -> Look {
     let envelope = recorded.envelope();
-    let oldest = receipts.first().map_or(0, |(receipt, _)| receipt.seq);
+    let complete = holds_all_after(known, receipts.iter().map(|(receipt, _)| receipt.seq));
     if let Some((_, row)) = receipts.into_iter().find(|(receipt, _)| receipt.nonce == envelope.nonce) {
         return match Receipted::verify(recorded, row, agent) {
             Ok(receipted) => Look::Proven(Box::new(receipted)),
@@ -186,7 +186,20 @@ fn judge(
     if clocks.agent.min(clocks.ours) <= envelope.ts.saturating_add(window) {
         return Look::Later("not among the agent's receipts yet".to_owned());
     }
-    if oldest <= known.saturating_add(1) { Look::NeverRan } else { Look::Lost(Unproven::Rotated) }
+    if complete { Look::NeverRan } else { Look::Lost(Unproven::Rotated) }
+}
+
+/// Whether these receipt numbers, in order, are all there are after `known`. An agent drops refusals before
+/// runs, so there may be a gap anywhere.
+fn holds_all_after(known: u64, numbers: impl Iterator<Item = u64>) -> bool {
+    let mut next = known.saturating_add(1);
+    for number in numbers.filter(|number| *number > known) {
+        if number != next {
+            return false;
+        }
+        next = next.saturating_add(1);
+    }
+    true
 }
 
 #[cfg(test)]

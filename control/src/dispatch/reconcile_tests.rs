@@ -48,3 +48,17 @@ fn it_never_ran_if_the_hosts_receipts_of_the_whole_window_lack_it() {
 fn it_stays_unknown_if_the_receipts_of_that_time_are_gone() {
     assert_eq!(look(5, 7, 16, false, LATE), "lost");
 }
+
+#[test]
+fn a_gap_anywhere_after_what_we_knew_is_a_receipt_that_we_have_not_seen() {
+    for (known, numbers, complete) in [
+        (5, vec![6, 7, 8], true),
+        (5, vec![2, 5, 6, 7], true),
+        (5, vec![], true),
+        (5, vec![6, 8], false),
+        (5, vec![3, 7], false),
+        (0, vec![2], false),
+    ] {
+        assert_eq!(holds_all_after(known, numbers.iter().copied()), complete, "{known} {numbers:?}");
+    }
+}
