@@ -110,6 +110,19 @@ fn every_action_passes_once_and_is_denied_at_each_gate() {
 }
 
 #[test]
+fn what_the_policy_denies_is_rejected_and_what_it_permits_is_not() {
+    let fresh = || {
+        let known = senders().admit(inbound(&line("restart-web", "acme", 1, NOW))).expect("known");
+        let approval =
+            Approval::parse(known.plain().expect("plain"), |_| Ok::<_, Infallible>(true)).expect("words");
+        approval.fresh(NOW).expect("fresh")
+    };
+    let denied = fresh().authorize(Policy::Nobody).expect_err("denied");
+    assert_eq!(denied.reason.code(), "policy");
+    assert!(fresh().authorize(Policy::EveryOperator).is_ok());
+}
+
+#[test]
 fn an_allowed_group_is_heard() {
     let group =
         Inbound { private: false, chat: ChatId(-100), ..inbound(&line("restart-web", "acme", 1, NOW)) };

@@ -10,6 +10,9 @@ pub enum Policy {
     /// Every allowlisted operator may approve every action for every client.
     #[default]
     EveryOperator,
+    /// Nobody may approve anything: what shows in tests that the gate holds.
+    #[cfg(test)]
+    Nobody,
 }
 
 /// What the rules say about one approval.
@@ -28,6 +31,8 @@ impl Policy {
         let _asked = (operator, action, client);
         match self {
             Self::EveryOperator => Decision::Permit,
+            #[cfg(test)]
+            Self::Nobody => Decision::Deny("nobody may"),
         }
     }
 }
