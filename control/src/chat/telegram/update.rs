@@ -7,6 +7,10 @@ use serde_json::value::RawValue;
 
 use crate::approval::{ChatId, Form, Inbound, Operator, Transport, Via};
 
+/// Beyond every number that Telegram gives out. The offset follows the highest number seen, so one that is
+/// far too high would hide all later updates.
+const UPDATE_ID_END: i64 = 1 << 52;
+
 /// What one poll brought.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Batch {
@@ -107,8 +111,10 @@ impl Batch {
         let mut batch = Self { updates: Vec::new(), unnumbered: 0 };
         for raw in result {
             match serde_json::from_str::<Numbered>(raw.get()) {
-                Ok(Numbered { update_id }) => batch.updates.push((update_id, Content::read(raw.get()))),
-                Err(_) => batch.unnumbered = batch.unnumbered.saturating_add(1),
+                Ok(Numbered { update_id }) if (0..UPDATE_ID_END).contains(&update_id) => {
+                    batch.updates.push((update_id, Content::read(raw.get())))
+                }
+                Ok(_) | Err(_) => batch.unnumbered = batch.unnumbered.saturating_add(1),
             }
         }
         batch.updates.sort_by_key(|(id, _)| *id);

@@ -95,10 +95,12 @@ fn one_unreadable_update_costs_only_itself() {
         r#"{"update_id":7,"message":{"chat":"nonsense"}}"#,
         r#"{"update_id":6,"poll":{"id":"1"}}"#,
         r#"{"no":"number"}"#,
+        r#"{"update_id":9223372036854775807,"poll":{"id":"1"}}"#,
+        r#"{"update_id":-5,"poll":{"id":"1"}}"#,
         "null",
         &good,
     ]);
-    assert_eq!(batch.unnumbered, 2);
+    assert_eq!(batch.unnumbered, 4);
     let kinds: Vec<_> = batch
         .updates
         .iter()
