@@ -60,10 +60,7 @@ impl<'a> Object<'a> {
                     *slot = value;
                     break;
                 }
-                if key < name.as_bytes() {
-                    return Err(WireError::UnknownField);
-                }
-                // An unknown field further on is the better news, so a missing one waits.
+                // A key that is none of the names uses all of them up, which says more than a missing one.
                 missing = missing.or(Some(name));
             }
         }
