@@ -187,7 +187,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(stream) = stream else { continue };
-        let Ok(handle) = stream.try_clone() else { continue };
+        let (Ok(handle), Ok(end)) = (stream.try_clone(), stream.try_clone()) else { continue };
         shared.connections.lock().expect("no panic under the lock").push(handle);
         let shared = Arc::clone(shared);
         thread::spawn(move || {
@@ -198,6 +198,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
                     .map_err(io::Error::other)
                     .and_then(|connection| converse(&shared, StreamOwned::new(connection, stream))),
             };
+            // The other side may have been faster.
+            let _closed = end.shutdown(Shutdown::Both);
         });
     }
 }

@@ -6,23 +6,25 @@
 
 mod chain;
 mod codes;
+mod records;
 mod site;
+mod small_disk;
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use secmon_fake_telegram::{FakeTelegram, Incoming, Options, SentMessage, Wait};
-use serde_json::Value;
 use tempfile::TempDir;
 
 pub use chain::{assert_sound_chain, verify_audit};
 pub use codes::Codes;
 pub use site::{OPERATIONS, Site, new_address};
+pub use small_disk::SmallDisk;
 
 use crate::agent_host::{self, PATIENCE, binary, now, text, until};
 
@@ -156,6 +158,19 @@ impl Plane {
     /// Runs `secmon` to its end, whatever that is.
     pub fn attempt(&self, arguments: &[&str]) -> Output {
         self.command().args(arguments).output().expect("secmon runs")
+    }
+
+    /// Pipes lines into `secmon console` as an operator, to its end; what it printed.
+    pub fn console(&self, operator: i64, lines: &[String]) -> String {
+        let mut command = self.command();
+        command.args(["console", "--as", &operator.to_string()]).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("secmon runs");
+        let mut stdin = child.stdin.take().expect("a piped stdin");
+        lines.iter().try_for_each(|line| writeln!(stdin, "{line}")).expect("the console reads");
+        drop(stdin);
+        let output = child.wait_with_output().expect("the console ends");
+        assert!(output.status.success(), "secmon console: {}", text(&output.stderr));
+        text(&output.stdout)
     }
 
     /// Adds a client and a host of it that offers `operations`. Its agent isn't started.
@@ -297,41 +312,18 @@ impl Plane {
         assert!(self.telegram.wait(&wanted, PATIENCE), "fewer than {count} {method}: {}", self.log());
     }
 
-    /// Approves as the owner until the host's minimum interval lets it run; the answer to that attempt.
+    /// Approves, and once more when the host's minimum interval is over if it refuses for that; the last answer.
     pub fn approve_when_due(&mut self, action: &str, client: &str) -> String {
-        until("the minimum interval to pass", || {
+        loop {
             let operator = self.new_operator();
             let line = self.line(action, client);
             let answer = self.ask(operator, line).text().to_owned();
-            (!answer.contains("interval: ")).then_some(answer)
-        })
-    }
-
-    /// Every audit record.
-    pub fn audit(&self) -> Vec<Value> {
-        let log = fs::read_to_string(self.data("audit.jsonl")).expect("an audit log");
-        log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
-    }
-
-    /// The audit records since the last call.
-    pub fn new_audit(&mut self) -> Vec<Value> {
-        let log = fs::read_to_string(self.data("audit.jsonl")).expect("an audit log");
-        let new: Vec<Value> =
-            log.lines().skip(self.audited).map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        self.audited += new.len();
-        new
-    }
-
-    /// The audit records of one kind.
-    pub fn events(&self, event: &str) -> Vec<Value> {
-        self.audit().into_iter().filter(|record| record["event"] == event).collect()
-    }
-
-    /// Waits until there are `count` records of one kind; all of them.
-    pub fn wait_events(&self, event: &str, count: usize) -> Vec<Value> {
-        until(&format!("{count} audit records {event}"), || {
-            Some(self.events(event)).filter(|events| events.len() >= count)
-        })
+            let wait =
+                answer.split_once("interval: possible again in ").and_then(|(_, rest)| rest.split_once(' '));
+            let Some((seconds, _)) = wait else { return answer };
+            let due = now() + seconds.parse::<u64>().expect("a number of seconds");
+            until("the minimum interval to pass", || (now() >= due).then_some(()));
+        }
     }
 
     /// Runs Python on the database of a control plane that doesn't run.
@@ -343,41 +335,6 @@ impl Plane {
         let output = python.args(["-c", script]).arg(self.data("secmon.db")).arg(statement).output();
         let output = output.expect("python3 runs");
         assert!(output.status.success(), "{statement}: {}", text(&output.stderr));
-    }
-
-    /// What holds after every test: the chain is sound, no request broke the specification, no secret leaked.
-    pub fn finish(&mut self) {
-        if self.serve.is_some() {
-            self.stop();
-        }
-        assert_sound_chain(&self.data("audit.jsonl"));
-        self.telegram.assert_no_violations();
-        self.assert_no_leaks();
-    }
-
-    /// Looks for secrets in everything that was written.
-    fn assert_no_leaks(&self) {
-        let settings = fs::read_to_string(self.data("secmon.env")).expect("settings");
-        let made = ["SECMON_MANIFEST_SECRET", "SECMON_DATA_KEY"].map(|name| {
-            let found = settings.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-            found.unwrap_or_else(|| panic!("no {name} in {settings}")).trim_matches(['"', '\'']).to_owned()
-        });
-        let token = self.telegram.token();
-        let password = token.split_once(':').expect("a token").1;
-        let secrets = [password, TOTP_SECRET, &made[0], &made[1]];
-        let mut places: Vec<(String, Vec<u8>)> = files_under(self.dir.path())
-            .into_iter()
-            .filter(|path| *path != self.data("secmon.env"))
-            .map(|path| (path.display().to_string(), fs::read(&path).unwrap_or_default()))
-            .collect();
-        let said: Vec<_> = self.telegram.sent().iter().map(|sent| sent.first.raw.clone()).collect();
-        places.push(("a message".to_owned(), said.join("\n").into_bytes()));
-        for (place, content) in &places {
-            for secret in secrets {
-                let found = content.windows(secret.len()).any(|window| window == secret.as_bytes());
-                assert!(!found, "{place} holds a secret");
-            }
-        }
     }
 
     fn doubt_the_last_message(&mut self) {
@@ -408,25 +365,8 @@ impl Drop for Plane {
     }
 }
 
-/// How long the control plane waits before it asks again, at first.
-pub const FIRST_WAIT: Duration = Duration::from_secs(1);
-
 /// Sends a signal to a child that is still ours.
 fn signal(child: &Child, name: &str) {
     let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
     assert!(status.expect("kill runs").success(), "kill -{name}");
-}
-
-fn files_under(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).expect("a directory") {
-        let entry = entry.expect("an entry");
-        let kind = entry.file_type().expect("a kind");
-        if kind.is_dir() {
-            files.extend(files_under(&entry.path()));
-        } else if kind.is_file() {
-            files.push(entry.path());
-        }
-    }
-    files
 }

@@ -1,6 +1,8 @@
 //! Crashes at the worst moments, on either side: the outcome ends right, the operator hears it, and nothing
 //! runs twice.
 
+use std::process::Command;
+
 use secmon_tests::agent_host::until;
 use secmon_tests::hostile_agent::{Deed, HostileAgent, unchanged};
 use secmon_tests::plane::{OPERATIONS, OWNER, Plane, Totp};
@@ -40,6 +42,7 @@ fn a_control_plane_that_dies_during_a_restart_learns_its_outcome_and_tells_it() 
         plane.ask(OWNER, line).text(),
         "✗ rejected acme restart-web: replay: this nonce was used before"
     );
+    drop(visit);
     assert!(plane.approve_when_due("restart-web", "acme").starts_with("✓ succeeded"));
     plane.finish();
 }
@@ -81,12 +84,13 @@ fn an_agent_that_dies_during_a_restart_that_ends_well_reports_it_after_its_retur
     assert_eq!(outcomes(&plane), [(json!("unknown"), json!(false)), (json!("succeeded"), json!(true))]);
     site.receipt(&plane.events("outcome")[1]);
     assert_eq!(site.service("restart-web").restarts(), 1);
+    drop(visit);
     assert!(plane.approve_when_due("restart-web", "acme").starts_with("✓ succeeded"));
     plane.finish();
 }
 
 #[test]
-fn an_agent_that_dies_during_a_restart_that_hangs_reports_it_as_failed_after_its_return() {
+fn an_agent_that_comes_back_while_the_restart_still_runs_reports_its_end() {
     let (mut plane, mut site) = Plane::running(Totp::Off);
     let old = site.service("restart-web").pid();
     let mut visit = site.service("restart-web").hold();
@@ -96,13 +100,33 @@ fn an_agent_that_dies_during_a_restart_that_hangs_reports_it_as_failed_after_its
     site.kill();
     plane.expect("? unknown acme restart-web: ");
     site.start();
-    let failed = plane.expect("✗ failed acme restart-web: interrupted: ");
-    assert_eq!(site.service("restart-web").pid(), old, "{failed}");
-    assert_eq!(outcomes(&plane), [(json!("unknown"), json!(false)), (json!("failed"), json!(true))]);
+    plane.wait_log("still unknown: not among the agent's receipts yet");
+    assert_eq!((outcomes(&plane).len(), site.service("restart-web").pid()), (1, old));
     visit.release();
-    let line = plane.line("restart-php", "acme");
-    assert!(plane.ask(OWNER, line).text().starts_with("✓ succeeded"));
+    plane.expect("✓ succeeded acme restart-web: ");
+    assert_ne!(site.service("restart-web").pid(), old);
     assert_eq!(site.service("restart-web").restarts(), 1);
+    plane.finish();
+}
+
+#[test]
+fn an_agent_that_dies_together_with_its_restart_reports_that_it_failed() {
+    let (mut plane, mut site) = Plane::running(Totp::Off);
+    let old = site.service("restart-web").pid();
+    let visit = site.service("restart-web").hold();
+    let line = plane.line("restart-web", "acme");
+    plane.telegram.text(OWNER, line.to_string());
+    let script = visit.arrival();
+    site.kill();
+    let killed = Command::new("kill").args(["-9", &script.to_string()]).status().expect("kill runs");
+    assert!(killed.success());
+    plane.expect("? unknown acme restart-web: ");
+    site.start();
+    plane.expect("✗ failed acme restart-web: interrupted: ");
+    assert_eq!(outcomes(&plane), [(json!("unknown"), json!(false)), (json!("failed"), json!(true))]);
+    assert_eq!((site.service("restart-web").pid(), site.service("restart-web").restarts()), (old, 1));
+    drop(visit);
+    assert!(plane.approve_when_due("restart-web", "acme").starts_with("✓ succeeded"));
     plane.finish();
 }
 

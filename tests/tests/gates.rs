@@ -277,6 +277,27 @@ fn commands_answer_operators_and_nobody_else() {
     plane.finish();
 }
 
+#[test]
+fn the_console_goes_through_the_same_gates() {
+    let (mut plane, site) = Plane::running(Totp::On);
+    let line = plane.line("restart-web", "acme");
+    assert_eq!(plane.console(STRANGER, &[line.to_string(), "/help".to_owned()]), "");
+    let without_code = Line { otp: None, ..line.clone() };
+    let said = plane.console(OWNER, &[without_code.to_string(), "/whoami".to_owned()]);
+    assert_eq!(said, "✗ rejected acme restart-web: otp=<6 digits> is missing\nYou are 1000.\n");
+    assert_eq!(site.service("restart-web").restarts(), 0);
+    let said = plane.console(OWNER, &[line.to_string()]);
+    assert!(said.starts_with("✓ succeeded acme restart-web: "), "{said}");
+    assert_eq!(site.service("restart-web").restarts(), 1);
+    assert_eq!(plane.events("intent")[0]["transport"], "console");
+    // What was used up at the console is used up in the chat.
+    let operator = plane.new_operator();
+    let answer = plane.ask(operator, &line).text().to_owned();
+    assert_eq!(answer, "✗ rejected acme restart-web: replay: this nonce was used before");
+    assert_eq!(plane.events("ignored").len(), 1);
+    plane.finish();
+}
+
 fn only(mut records: Vec<Value>, context: &str) -> Value {
     assert_eq!(records.len(), 1, "{context}: {records:#?}");
     records.remove(0)

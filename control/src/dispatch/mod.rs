@@ -26,7 +26,7 @@ use crate::audit::AuditLog;
 use crate::chat::Reply;
 use crate::config::Secret;
 use crate::fleet::keys::SigningKey;
-use crate::store::Store;
+use crate::store::{Posted, Store};
 
 /// After this long without an outcome the operator is told that the operation runs.
 const SLOW: std::time::Duration = std::time::Duration::from_secs(2);
@@ -111,7 +111,12 @@ impl Dispatcher {
     /// Puts a reply into the outbox. What can't be stored is logged: nothing else can be done for it.
     pub fn post(&self, transport: crate::approval::Transport, chat: crate::approval::ChatId, reply: &Reply) {
         match self.store.post(transport, chat, &reply.to_json()) {
-            Ok(()) => self.posted.notify_waiters(),
+            Ok(posted) => {
+                if posted == Posted::InMemory {
+                    tracing::error!("outbox: the database can't be written; a reply waits in memory");
+                }
+                self.posted.notify_waiters();
+            }
             Err(error) => tracing::error!("outbox: {error}; not sent: {}", reply.plain()),
         }
     }

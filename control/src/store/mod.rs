@@ -16,7 +16,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 pub use fleet::{AgentRow, ClientRow};
-pub use outbox::OutboxRow;
+pub use outbox::{OutboxRow, Posted};
 pub use pending::PendingRow;
 pub use receipts::ReceiptRow;
 
@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[include_str!("001_first.sql")];
 #[derive(Debug)]
 pub struct Store {
     connection: Mutex<Connection>,
+    spill: Mutex<outbox::Spill>,
 }
 
 /// Why the database can't be used.
@@ -59,7 +60,7 @@ impl Store {
         connection.pragma_update(None, "synchronous", "FULL").map_err(at)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(at)?;
         migrate(&mut connection, path)?;
-        Ok(Self { connection: Mutex::new(connection) })
+        Ok(Self { connection: Mutex::new(connection), spill: Mutex::default() })
     }
 
     /// The connection. A thread that panicked while it held the lock left no half transaction behind:

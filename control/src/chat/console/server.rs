@@ -137,7 +137,9 @@ impl Session {
                 show(write, &Shown::Reply(reply.plain())).await?;
                 self.prepared = reply.copy_line().map(ToOwned::to_owned).or(self.prepared.take());
             }
-            door.store.delivered(row.id).map_err(std::io::Error::other)?;
+            if let Err(error) = door.store.delivered(row.id) {
+                tracing::error!("outbox: {error}; a message may be shown again after a restart");
+            }
         }
     }
 }

@@ -58,13 +58,15 @@ struct Parameters {
 pub(in crate::chat) async fn poll(bot: Bot, door: Arc<Door>) {
     let bot_id = bot.token().split_once(':').and_then(|(id, _)| id.parse().ok()).unwrap_or_default();
     let mut wait = FIRST_WAIT;
+    // Handled so far. It is kept here too, so that a database that can't be written brings nothing twice.
+    let mut handled = None;
     loop {
-        let outcome = match door.store.telegram_offset() {
+        let outcome = match handled.map_or_else(|| door.store.telegram_offset(), Ok) {
             Ok(offset) => fetch(&bot, offset).await,
             Err(error) => Err(PollError::Passing(error.to_string())),
         };
         let pause = match outcome {
-            Ok(answer) => match handle(&answer, bot_id, &door).await {
+            Ok(answer) => match handle(&answer, bot_id, &door, &mut handled).await {
                 Ok(()) => {
                     wait = FIRST_WAIT;
                     continue;
@@ -134,7 +136,12 @@ fn retry_after(body: &[u8]) -> u64 {
     answer.and_then(|answer| answer.parameters.retry_after).unwrap_or(1).clamp(1, RETRY_AFTER_MAX_S)
 }
 
-async fn handle(answer: &[u8], bot_id: i64, door: &Arc<Door>) -> Result<(), PollError> {
+async fn handle(
+    answer: &[u8],
+    bot_id: i64,
+    door: &Arc<Door>,
+    handled: &mut Option<i64>,
+) -> Result<(), PollError> {
     let unreadable = || PollError::Passing("the answer is not Telegram's".to_owned());
     let answer: Answer<'_> = serde_json::from_slice(answer).map_err(|_| unreadable())?;
     if !answer.ok {
@@ -159,7 +166,10 @@ async fn handle(answer: &[u8], bot_id: i64, door: &Arc<Door>) -> Result<(), Poll
         }
         // A crash before this line delivers the update again, and its nonce is claimed by then.
         let next = id.saturating_add(1);
-        door.store.set_telegram_offset(next).map_err(|error| PollError::Passing(error.to_string()))?;
+        *handled = Some(next);
+        if let Err(error) = door.store.set_telegram_offset(next) {
+            tracing::error!("telegram: {error}; how far updates were handled is known in memory only");
+        }
     }
     Ok(())
 }

@@ -57,8 +57,7 @@ pub(in crate::chat) async fn deliver(bot: Bot, store: Arc<Store>, posted: Arc<No
             }
         }
         if let Err(error) = store.delivered(row.id) {
-            tracing::error!("outbox: {error}; a message will be sent twice");
-            tokio::time::sleep(wait).await;
+            tracing::error!("outbox: {error}; a message may be sent again after a restart");
         }
     }
 }
