@@ -1,0 +1,126 @@
+//! The report as Markdown: the comment under a pull request, and the README's table.
+
+use std::fmt::{self, Write};
+
+use crate::numbers::{change, grouped, percent, shortened, signed};
+use crate::report::{Report, Weighed};
+
+/// Renders the report; `brief` is the table alone.
+pub(crate) fn render(report: &Report, brief: bool) -> Result<String, fmt::Error> {
+    let mut out = String::new();
+    if brief {
+        table(&mut out, report)?;
+        return Ok(out);
+    }
+    writeln!(out, "### What the agent weighs\n")?;
+    changes(&mut out, report)?;
+    dependencies(&mut out, report)?;
+    for target in &report.targets {
+        detail(&mut out, target)?;
+    }
+    Ok(out)
+}
+
+/// The README's table: what a user who looks for a machine wants to know.
+fn table(out: &mut String, report: &Report) -> fmt::Result {
+    writeln!(out, "| target | `uname -m` | at least | bytes | budget |")?;
+    writeln!(out, "| --- | --- | --- | ---: | ---: |")?;
+    for target in &report.targets {
+        let uname: Vec<String> = target.uname.iter().map(|name| format!("`{}`", cell(name))).collect();
+        writeln!(
+            out,
+            "| `{}` | {} | {} | {} | {} |",
+            cell(&target.triple),
+            uname.join(", "),
+            cell(&target.cpu),
+            grouped(target.bytes),
+            grouped(target.budget),
+        )?;
+    }
+    Ok(())
+}
+
+fn changes(out: &mut String, report: &Report) -> fmt::Result {
+    writeln!(out, "| target | bytes | to the baseline | below its budget | to {} |", grouped(report.aim))?;
+    writeln!(out, "| --- | ---: | ---: | ---: | ---: |")?;
+    for target in &report.targets {
+        let left = if target.to_budget > 0 {
+            format!("**over by {}**", grouped(target.to_budget.unsigned_abs()))
+        } else {
+            let left = target.to_budget.unsigned_abs();
+            format!("{} of {}", grouped(left), grouped(target.budget))
+        };
+        let to_baseline = target
+            .baseline
+            .map_or_else(|| "not in it".into(), |baseline| change(baseline.change, baseline.bytes));
+        writeln!(
+            out,
+            "| `{}` | {} | {to_baseline} | {left} | {} |",
+            cell(&target.triple),
+            grouped(target.bytes),
+            signed(target.to_aim),
+        )?;
+    }
+    for triple in &report.missing {
+        writeln!(out, "| `{}` | not built | | | |", cell(triple))?;
+    }
+    writeln!(out)
+}
+
+fn dependencies(out: &mut String, report: &Report) -> fmt::Result {
+    let difference = &report.dependencies;
+    let list = |names: &[String]| {
+        let names: Vec<String> = names.iter().map(|name| format!("`{}`", cell(name))).collect();
+        names.join(", ")
+    };
+    write!(out, "{} dependencies", difference.count)?;
+    match (difference.added.as_slice(), difference.removed.as_slice()) {
+        ([], []) => write!(out, ", as in the baseline")?,
+        (added, []) => write!(out, "; new: {}", list(added))?,
+        ([], removed) => write!(out, "; gone: {}", list(removed))?,
+        (added, removed) => write!(out, "; new: {}; gone: {}", list(added), list(removed))?,
+    }
+    writeln!(out, ".\n")
+}
+
+fn detail(out: &mut String, target: &Weighed) -> fmt::Result {
+    writeln!(
+        out,
+        "<details><summary><code>{}</code>: where the bytes are</summary>\n",
+        cell(&target.triple)
+    )?;
+    if let Some(note) = &target.note {
+        writeln!(out, "No division by crates: {}.\n", cell(note))?;
+    }
+    writeln!(out, "| part | bytes | share | code | data | change |")?;
+    writeln!(out, "| --- | ---: | ---: | ---: | ---: | ---: |")?;
+    for row in &target.parts {
+        let part = &row.part;
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} |",
+            cell(&part.name),
+            grouped(part.bytes),
+            percent(part.bytes, target.bytes),
+            grouped(part.code),
+            grouped(part.data),
+            row.change.map(signed).unwrap_or_default(),
+        )?;
+    }
+    if !target.symbols.is_empty() {
+        writeln!(out, "\n| function or constant | of | bytes |\n| --- | --- | ---: |")?;
+    }
+    for symbol in &target.symbols {
+        let name = cell(&shortened(&symbol.name, 96));
+        writeln!(out, "| `{name}` | {} | {} |", cell(&symbol.owner), grouped(symbol.bytes))?;
+    }
+    let sections = target.sections.iter();
+    let sections: Vec<String> =
+        sections.map(|section| format!("`{}` {}", cell(&section.name), grouped(section.bytes))).collect();
+    writeln!(out, "\nSections: {}\n\n</details>\n", sections.join(", "))
+}
+
+/// Text that can't end a cell or a code span early.
+fn cell(text: &str) -> String {
+    text.replace('`', "'").replace('|', "\\|").replace(['\n', '\r'], " ")
+}
