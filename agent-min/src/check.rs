@@ -136,10 +136,10 @@ fn check_operation(capability: &Capability, services: &Services, paper: &mut Pap
                 );
             }
             Presence::Absent(what) => {
-                paper.problem(format_args!("{action}: {what} ; install it, or sign another manifest"));
+                paper.problem(format_args!("{action}: {what}; install it, or sign another manifest"));
             }
         },
-        Err(what) => paper.problem(format_args!("{action}: {what} ; is the service manager right?")),
+        Err(what) => paper.problem(format_args!("{action}: {what}; is the service manager right?")),
     }
     if let Err(problem) = check_program(command.program()) {
         paper.problem(problem);

@@ -66,7 +66,7 @@ fn start(config: &Path) -> Result<std::convert::Infallible, String> {
     let (network_end, acting_end) = UnixDatagram::pair().map_err(text)?;
     let network = Network::bind(config.listen, network_end, bundle.network).map_err(|e| {
         format!(
-            "{}: can't listen on {}: {e} ; free the port or change it",
+            "{}: can't listen on {}: {e}; free the port or change it",
             config.path.display(),
             config.listen
         )

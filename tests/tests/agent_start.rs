@@ -24,7 +24,7 @@ fn refusal(host: &Host, file: &str) -> String {
     let line = text(&output.stderr);
     assert_eq!(line.lines().count(), 1, "{line}");
     assert!(line.starts_with("secmon-agent: ") && line.contains(file), "{file}: {line}");
-    assert!(line.contains(" ; "), "it says what to do: {line}");
+    assert!(line.contains("; "), "it says what to do: {line}");
     assert!(!line.contains("panicked"), "{line}");
     line
 }

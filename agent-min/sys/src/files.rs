@@ -41,7 +41,7 @@ impl FileProblem {
 
 impl fmt::Display for FileProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} ; {}", self.path.display(), self.what, self.remedy)
+        write!(f, "{}: {}; {}", self.path.display(), self.what, self.remedy)
     }
 }
 

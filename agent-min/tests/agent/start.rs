@@ -100,7 +100,7 @@ fn each_defect_stops_the_start_and_is_what_check_reports() {
             assert_eq!(output.status.code(), Some(1), "{command}: {file} {word}");
             let text = [output.stdout, output.stderr].concat();
             let text = String::from_utf8(text).expect("text");
-            let complaint = text.lines().find(|line| line.contains(word) && line.contains(" ; "));
+            let complaint = text.lines().find(|line| line.contains(word) && line.contains("; "));
             let complaint = complaint.unwrap_or_else(|| panic!("{command}: {file} {word}: {text}"));
             assert!(complaint.contains(path.trim_end_matches('/')), "{command}: {complaint}");
         }
