@@ -138,6 +138,7 @@ fn an_answer_that_telegram_refuses_holds_up_no_other() {
     ] {
         plane.telegram.fail_next("sendMessage", Fault::Error { code, description: description.to_owned() });
         plane.telegram.text(OWNER, "/help");
+        until("the answer to be refused", || plane.telegram.faults_left().is_empty().then_some(()));
         plane.assert_quiet();
     }
     assert_eq!(plane.log().matches("was given up").count(), 3, "{}", plane.log());

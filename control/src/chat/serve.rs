@@ -62,10 +62,15 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     let telegram = config.telegram()?;
     let bot = telegram::bot(&telegram.token, &telegram.api_url).map_err(ServeError::Telegram)?;
     let core = Core::start(&config).await?;
-    let socket = console::listen(config.data_dir().as_path())?;
     let door = Arc::clone(&core.door);
     let store = Arc::clone(&door.store);
-    tokio::spawn(console::serve(socket, Arc::clone(&door), Arc::clone(&core.posted)));
+    match console::listen(config.data_dir().as_path()) {
+        Ok(socket) => {
+            tokio::spawn(console::serve(socket, Arc::clone(&door), Arc::clone(&core.posted)));
+        }
+        // The chat is what counts.
+        Err(error) => tracing::error!("console: {error}; serving without it"),
+    }
     tokio::spawn(telegram::deliver(bot.clone(), store, Arc::clone(&core.posted)));
     tokio::spawn(telegram::poll(bot, door));
     tracing::info!("serving");

@@ -18,7 +18,7 @@ pub struct Codes {
 impl Codes {
     /// Codes of this secret (base32).
     pub fn new(secret: &str) -> Self {
-        let mut command = Command::new("python3");
+        let mut command = python();
         command.args(["-c", SCRIPT, secret]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("python3 runs");
         let stdin = child.stdin.take().expect("a piped stdin");
@@ -42,6 +42,13 @@ impl Codes {
         let free = (0..100).map(|number| format!("{number:06}")).find(|code| !near.contains(code));
         free.expect("eight codes leave some of a hundred free")
     }
+}
+
+/// Python with what `tests/install` installed beside the build, or else the system's.
+fn python() -> Command {
+    let test = std::env::current_exe().expect("a path of this program");
+    let installed = test.ancestors().nth(3).expect("target/debug/deps/test").join("tests-venv/bin/python3");
+    Command::new(if installed.is_file() { installed } else { "python3".into() })
 }
 
 impl Drop for Codes {
