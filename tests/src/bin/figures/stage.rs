@@ -52,7 +52,9 @@ impl Stage {
             "--out",
             &path("bundle"),
         ])?;
-        let agent = start_agent(&programs.join("secmon-agent"), &path("bundle/agent.json"))?;
+        let agent_program = released_agent(&programs).unwrap_or_else(|| programs.join("secmon-agent"));
+        println!("agent: {}", agent_program.display());
+        let agent = start_agent(&agent_program, &path("bundle/agent.json"))?;
         Ok(Self { programs, directory, address, agent })
     }
 
@@ -67,6 +69,13 @@ impl Drop for Stage {
         let _killed = self.agent.kill();
         let _status = self.agent.wait();
     }
+}
+
+/// The agent as it is released, if `cross/build` has made it for this machine.
+fn released_agent(programs: &std::path::Path) -> Option<PathBuf> {
+    let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let agent = programs.parent()?.join("cross").join(triple).join("secmon-agent");
+    agent.is_file().then_some(agent)
 }
 
 fn start_agent(program: &std::path::Path, config: &str) -> Result<Child> {
