@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::environment::Environment;
 use super::error::CliError;
 use super::live;
-use super::run::now;
+use crate::dispatch::now;
 use crate::fleet::doctor::{
     Finding, Level, check_clock, check_data_dir, check_environment, check_registered,
 };

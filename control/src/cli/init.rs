@@ -4,8 +4,8 @@ use std::io::Write;
 
 use super::environment::Environment;
 use super::error::CliError;
-use super::run::now;
 use crate::config::{Config, variable};
+use crate::dispatch::now;
 use crate::fleet::init::{FromEnvironment, NewTotp, init, otpauth_uri};
 
 pub(super) fn run(config: &Config, totp: bool, out: &mut impl Write) -> Result<(), CliError> {

@@ -9,10 +9,10 @@ use secmon_wire::Health;
 use tracing_subscriber::EnvFilter;
 
 use super::error::CliError;
-use super::run::now;
 use crate::audit::{AuditChainError, AuditLog, Create, Recovered, recover, verify};
 use crate::config::{Config, DataDir, Secret};
 use crate::dispatch::Agents;
+use crate::dispatch::now;
 use crate::fleet::control_tls;
 use crate::fleet::doctor::{self, Finding, Reach};
 use crate::store::AgentRow;

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::{AgentCommand, AuditCommand, Cli, ClientCommand, Command, ManifestCommand, Settled};
 use super::environment::Environment;
@@ -51,9 +50,4 @@ fn act(command: Settled, environment: &Environment, out: &mut impl Write) -> Res
 
 fn done(result: Result<(), CliError>) -> Result<ExitCode, CliError> {
     result.map(|()| ExitCode::SUCCESS)
-}
-
-/// The clock, in seconds since the epoch. One that is before the epoch reads as 0, which the doctor names.
-pub(super) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
