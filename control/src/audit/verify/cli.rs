@@ -164,42 +164,36 @@ fn print_json(out: &mut dyn Write, name: Option<&str>, report: &Report) -> io::R
     writeln!(out, "]}}")
 }
 
-/// A progress bar that only a long run at a terminal sees.
+/// A progress bar that only a long run at a terminal sees. It measures from the start, so that its rate and
+/// the time left are right when it shows.
 struct Bar {
     started: Instant,
-    length: Option<u64>,
-    done: u64,
-    shown: Option<ProgressBar>,
+    bar: ProgressBar,
 }
 
 impl Bar {
     fn new(length: Option<u64>) -> Self {
-        Self { started: Instant::now(), length, done: 0, shown: None }
+        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden());
+        let template = match length {
+            Some(_) => "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+            None => "{spinner} {bytes} {bytes_per_sec}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self { started: Instant::now(), bar }
     }
 
     fn advance(&mut self, bytes: u64) {
-        self.done = self.done.saturating_add(bytes);
-        if self.shown.is_none() && self.started.elapsed() > PROGRESS_AFTER && io::stderr().is_terminal() {
-            let bar = ProgressBar::with_draw_target(self.length, ProgressDrawTarget::stderr());
-            let template = match self.length {
-                Some(_) => "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
-                None => "{spinner} {bytes} {bytes_per_sec}",
-            };
-            if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style);
-            }
-            self.shown = Some(bar);
-        }
-        if let Some(bar) = &self.shown {
-            bar.set_position(self.done);
+        self.bar.inc(bytes);
+        if self.bar.is_hidden() && self.started.elapsed() > PROGRESS_AFTER && io::stderr().is_terminal() {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        if let Some(bar) = &self.shown {
-            bar.finish_and_clear();
-        }
+        self.bar.finish_and_clear();
     }
 }
