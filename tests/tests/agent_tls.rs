@@ -114,6 +114,35 @@ fn tls_1_3_is_spoken_and_nothing_older() {
 }
 
 #[test]
+fn two_suites_and_two_key_exchanges_are_spoken_and_no_other() {
+    let host = Host::running();
+    let connect = |option, value| {
+        let identity = host.at("work/control");
+        let options = ["-tls1_3", option, value];
+        let mut raw = RawClient::connect(host.port(), &host.bundle("ca.pem"), Some(&identity), &options);
+        raw.send(HEALTH.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").as_bytes());
+        text(&raw.rest())
+    };
+    for (option, spoken) in [
+        ("-ciphersuites", ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"]),
+        ("-groups", ["X25519", "P-256"]),
+    ] {
+        for value in spoken {
+            assert!(connect(option, value).starts_with("HTTP/1.1 200"), "{value}");
+        }
+    }
+    for (option, value) in [
+        ("-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256"),
+        ("-ciphersuites", "TLS_AES_128_CCM_SHA256"),
+        ("-groups", "P-384"),
+        ("-groups", "X448"),
+    ] {
+        assert_eq!(connect(option, value), "", "{value}");
+    }
+    assert_serves(&host);
+}
+
+#[test]
 fn bytes_that_are_no_tls_get_no_http_answer_and_harm_nobody() {
     let mut host = Host::running();
     for garbage in [

@@ -9,16 +9,18 @@ use std::sync::Arc;
 
 use async_io::Async;
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::crypto::{CryptoProvider, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, TrustAnchor, UnixTime};
+use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig,
-    ServerConnection, SignatureScheme, version::TLS13,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, ServerConnection,
+    SignatureScheme, version::TLS13,
 };
 use secmon_wire::CONTROL_NAME;
-use webpki::EndEntityCert;
+use webpki::{EndEntityCert, KeyUsage};
+
+use super::crypto::SIGNATURES;
 
 /// Bytes of plaintext that wait to be encrypted and sent.
 const SEND_BUFFER_MAX: usize = 64 * 1024;
@@ -33,14 +35,13 @@ pub(crate) fn tls_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<Arc<ServerConfig>, Error> {
-    let mut roots = RootCertStore::empty();
-    roots.add(authority)?;
-    let of_our_authority = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-        .build()
-        .map_err(|e| Error::General(e.to_string()))?;
+    let anchor = webpki::anchor_from_trusted_cert(&authority)
+        .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?
+        .to_owned();
+    let hint = vec![DistinguishedName::in_sequence(&anchor.subject)];
     let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(&[&TLS13])?
-        .with_client_cert_verifier(Arc::new(ControlPlaneOnly { of_our_authority }))
+        .with_client_cert_verifier(Arc::new(ControlPlaneOnly { anchor, hint }))
         .with_single_cert(chain, key)?;
     // The control plane keeps its connections; sessions would only be memory that a peer can fill.
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -52,12 +53,13 @@ pub(crate) fn tls_config(
 /// plane. Another agent's certificate is of the same authority and is refused by its name.
 #[derive(Debug)]
 struct ControlPlaneOnly {
-    of_our_authority: Arc<dyn ClientCertVerifier>,
+    anchor: TrustAnchor<'static>,
+    hint: Vec<DistinguishedName>,
 }
 
 impl ClientCertVerifier for ControlPlaneOnly {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.of_our_authority.root_hint_subjects()
+        &self.hint
     }
 
     fn verify_client_cert(
@@ -66,22 +68,25 @@ impl ClientCertVerifier for ControlPlaneOnly {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self.of_our_authority.verify_client_cert(end_entity, intermediates, now)?;
+        let certificate = EndEntityCert::try_from(end_entity).map_err(|e| refusal(&e))?;
+        let anchors = std::slice::from_ref(&self.anchor);
+        let usage = KeyUsage::client_auth();
+        certificate
+            .verify_for_usage(SIGNATURES.all, anchors, intermediates, now, usage, None, None)
+            .map_err(|e| refusal(&e))?;
         let wrong_name = || Error::InvalidCertificate(CertificateError::NotValidForName);
         let name = ServerName::try_from(CONTROL_NAME).map_err(|_| wrong_name())?;
-        let certificate = EndEntityCert::try_from(end_entity)
-            .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
         certificate.verify_is_valid_for_subject_name(&name).map_err(|_| wrong_name())?;
-        Ok(verified)
+        Ok(ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
         &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.of_our_authority.verify_tls12_signature(message, cert, dss)
+        Err(Error::General("TLS 1.3 only".into()))
     }
 
     fn verify_tls13_signature(
@@ -90,12 +95,24 @@ impl ClientCertVerifier for ControlPlaneOnly {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.of_our_authority.verify_tls13_signature(message, cert, dss)
+        verify_tls13_signature(message, cert, dss, &SIGNATURES)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.of_our_authority.supported_verify_schemes()
+        SIGNATURES.supported_schemes()
     }
+}
+
+/// What the peer is told of its certificate.
+fn refusal(error: &webpki::Error) -> Error {
+    Error::InvalidCertificate(match error {
+        webpki::Error::CertExpired { .. } => CertificateError::Expired,
+        webpki::Error::CertNotValidYet { .. } => CertificateError::NotValidYet,
+        webpki::Error::UnknownIssuer => CertificateError::UnknownIssuer,
+        webpki::Error::InvalidSignatureForPublicKey => CertificateError::BadSignature,
+        webpki::Error::RequiredEkuNotFoundContext(_) => CertificateError::InvalidPurpose,
+        _ => CertificateError::BadEncoding,
+    })
 }
 
 /// One TLS connection over a non-blocking socket.
