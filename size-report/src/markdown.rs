@@ -2,8 +2,14 @@
 
 use std::fmt::{self, Write};
 
+use crate::baseline::Baseline;
 use crate::numbers::{change, grouped, percent, shortened, signed};
 use crate::report::{Report, Weighed};
+use crate::targets::Target;
+
+/// The lines around the README's table.
+const TABLE_BEGINS: &str = "<!-- made by `cargo size-report baseline --update` -->\n";
+const TABLE_ENDS: &str = "<!-- to here -->\n";
 
 /// Renders the report; `brief` is the table alone.
 pub(crate) fn render(report: &Report, brief: bool) -> Result<String, fmt::Error> {
@@ -23,21 +29,40 @@ pub(crate) fn render(report: &Report, brief: bool) -> Result<String, fmt::Error>
 
 /// The README's table: what a user who looks for a machine wants to know.
 fn table(out: &mut String, report: &Report) -> fmt::Result {
+    let rows = report.targets.iter();
+    rows_of(out, rows.map(|t| (t.triple.as_str(), t.uname.as_slice(), t.cpu.as_str(), t.bytes, t.budget)))
+}
+
+/// The same table of the checked-in sizes, which is the one that is checked in as well.
+pub(crate) fn baseline_table(targets: &[Target], baseline: &Baseline) -> Result<String, fmt::Error> {
+    let mut out = String::new();
+    let rows = targets.iter().filter_map(|target| {
+        let bytes = baseline.targets.get(&target.triple)?.bytes;
+        Some((target.triple.as_str(), target.uname.as_slice(), target.cpu.as_str(), bytes, target.budget))
+    });
+    rows_of(&mut out, rows)?;
+    Ok(out)
+}
+
+fn rows_of<'a>(
+    out: &mut String,
+    rows: impl Iterator<Item = (&'a str, &'a [String], &'a str, u64, u64)>,
+) -> fmt::Result {
     writeln!(out, "| target | `uname -m` | at least | bytes | budget |")?;
     writeln!(out, "| --- | --- | --- | ---: | ---: |")?;
-    for target in &report.targets {
-        let uname: Vec<String> = target.uname.iter().map(|name| format!("`{}`", cell(name))).collect();
-        writeln!(
-            out,
-            "| `{}` | {} | {} | {} | {} |",
-            cell(&target.triple),
-            uname.join(", "),
-            cell(&target.cpu),
-            grouped(target.bytes),
-            grouped(target.budget),
-        )?;
+    for (triple, uname, cpu, bytes, budget) in rows {
+        let uname: Vec<String> = uname.iter().map(|name| format!("`{}`", cell(name))).collect();
+        let (triple, uname, cpu) = (cell(triple), uname.join(", "), cell(cpu));
+        writeln!(out, "| `{triple}` | {uname} | {cpu} | {} | {} |", grouped(bytes), grouped(budget))?;
     }
     Ok(())
+}
+
+/// `text` with `table` between the two lines that mark its place; `None` without them.
+pub(crate) fn replace_table(text: &str, table: &str) -> Option<String> {
+    let (before, rest) = text.split_once(TABLE_BEGINS)?;
+    let (_, after) = rest.split_once(TABLE_ENDS)?;
+    Some([before, TABLE_BEGINS, table, TABLE_ENDS, after].concat())
 }
 
 fn changes(out: &mut String, report: &Report) -> fmt::Result {

@@ -104,11 +104,7 @@ fn build_weights(workspace: &Workspace, artefacts: &Artefacts) -> Result<Built, 
 
 fn report(workspace: &Workspace, args: &ReportArgs, out: &mut impl Write) -> Result<Outcome, RunError> {
     let built = build_weights(workspace, &args.artefacts)?;
-    let baseline = workspace.baseline()?;
-    let earlier = Some(&baseline.dependencies).filter(|names| !names.is_empty());
-    let difference = dependencies::compare(&workspace.dependencies()?, earlier);
-    let weighed = built.weighed.into_iter().map(|(target, weight)| Weighed::new(&target, weight, &baseline));
-    let report = Report::new(weighed.collect(), built.missing, difference);
+    let report = report_of(workspace, built, &workspace.baseline()?)?;
     let text = match args.format {
         Format::Text => text::render(&report.cut(args.top), args.brief)?,
         Format::Markdown => markdown::render(&report.cut(args.top), args.brief)?,
@@ -120,6 +116,13 @@ fn report(workspace: &Workspace, args: &ReportArgs, out: &mut impl Write) -> Res
         None => out.write_all(text.as_bytes())?,
     }
     Ok(Outcome::Good)
+}
+
+fn report_of(workspace: &Workspace, built: Built, baseline: &Baseline) -> Result<Report, RunError> {
+    let earlier = Some(&baseline.dependencies).filter(|names| !names.is_empty());
+    let difference = dependencies::compare(&workspace.dependencies()?, earlier);
+    let weighed = built.weighed.into_iter().map(|(target, weight)| Weighed::new(&target, weight, baseline));
+    Ok(Report::new(weighed.collect(), built.missing, difference))
 }
 
 fn gate(workspace: &Workspace, args: &GateArgs, out: &mut impl Write) -> Result<Outcome, RunError> {
@@ -182,8 +185,12 @@ fn baseline(workspace: &Workspace, args: &BaselineArgs, out: &mut impl Write) ->
         }
         baseline.dependencies = workspace.dependencies()?;
         workspace.write_baseline(&baseline)?;
+        workspace.write_readme_table(&markdown::baseline_table(&table, &baseline)?)?;
         for triple in &built.missing {
             writeln!(out, "{triple}: not built, keeps its figures")?;
+        }
+        if built.missing.is_empty() {
+            workspace.write_picture(&picture::render(&report_of(workspace, built, &baseline)?))?;
         }
     }
     for (triple, entry) in &baseline.targets {

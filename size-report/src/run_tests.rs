@@ -10,6 +10,9 @@ use crate::fixture::Fixture;
 const TRIPLE: &str = "x86_64-unknown-linux-musl";
 const OTHER: &str = "i686-unknown-linux-musl";
 
+const README: &str =
+    "before\n<!-- made by `cargo size-report baseline --update` -->\nold\n<!-- to here -->\nafter\n";
+
 /// A checkout with a table of two targets, a list of dependencies and a first commit.
 struct Checkout {
     directory: tempfile::TempDir,
@@ -32,6 +35,7 @@ impl Checkout {
         let table = format!("rust = \"1\"\nzig = \"1\"\n{}{}", row(TRIPLE), row(OTHER));
         std::fs::write(root.join("cross/targets.toml"), table).unwrap();
         std::fs::write(root.join("agent-min/dependencies.txt"), "ring\n").unwrap();
+        std::fs::write(root.join("README.md"), README).unwrap();
         let workspace = Workspace::find(root).unwrap();
         let checkout = Self { directory, workspace };
         checkout.git(&["init", "--quiet"]);
@@ -165,4 +169,52 @@ fn check_says_each_property_and_fails_on_a_binary_with_symbols() {
     let (outcome, said) = checkout.run(&format!("check {}.symbols", stripped.display())).unwrap();
     assert_eq!(outcome, Outcome::Bad);
     assert!(said.contains("BAD stripped"), "{said}");
+}
+
+#[test]
+fn an_update_makes_the_readmes_table_and_the_picture_once_all_targets_are_built() {
+    let checkout = Checkout::new();
+    let picture = checkout.directory.path().join("size-report/sizes.svg");
+    checkout.build(50_000);
+    checkout.update();
+    let readme = checkout.workspace.readme().unwrap();
+    let bytes = checkout.workspace.baseline().unwrap().targets[TRIPLE].bytes;
+    assert!(
+        readme.contains(&format!("| `{TRIPLE}` | `x` | any | {} | 100,000 |", grouped(bytes))),
+        "{readme}"
+    );
+    assert!(
+        readme.starts_with("before\n") && readme.ends_with("after\n") && !readme.contains("old"),
+        "{readme}"
+    );
+    assert!(!picture.exists(), "a picture of half of them would mislead");
+
+    let both = checkout.workspace.artefacts();
+    std::fs::create_dir(both.join(OTHER)).unwrap();
+    for file in ["secmon-agent", "secmon-agent.symbols"] {
+        std::fs::copy(both.join(TRIPLE).join(file), both.join(OTHER).join(file)).unwrap();
+    }
+    checkout.update();
+    let drawn = std::fs::read_to_string(&picture).unwrap();
+    assert!(drawn.contains(TRIPLE) && drawn.contains(OTHER));
+
+    std::fs::write(checkout.directory.path().join("README.md"), "no table").unwrap();
+    let error = checkout.run("baseline --update").unwrap_err();
+    assert!(matches!(error, RunError::Workspace(WorkspaceError::NoTable(_))), "{error}");
+}
+
+#[test]
+fn the_readmes_table_is_the_baselines() {
+    let workspace = Workspace::find(env!("CARGO_MANIFEST_DIR").as_ref()).unwrap();
+    let (targets, baseline) = (workspace.targets().unwrap(), workspace.baseline().unwrap());
+    for target in &targets {
+        assert!(baseline.targets.contains_key(&target.triple), "{} is not in the baseline", target.triple);
+    }
+    let table = markdown::baseline_table(&targets, &baseline).unwrap();
+    let readme = workspace.readme().unwrap();
+    let current = markdown::replace_table(&readme, &table).unwrap() == readme;
+    assert!(
+        current,
+        "README.md shows other sizes than baseline.json; run `cargo size-report baseline --update`"
+    );
 }

@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 use crate::baseline::{Baseline, BaselineError};
 use crate::dependencies;
 use crate::image::{Image, ImageError};
+use crate::markdown::replace_table;
 use crate::targets::{self, TableError, Target};
 
 /// The checked-in sizes, as git names the file.
 pub(crate) const BASELINE: &str = "size-report/baseline.json";
 
+/// The picture of the checked-in sizes.
+const PICTURE: &str = "size-report/sizes.svg";
+const README: &str = "README.md";
 const TABLE: &str = "cross/targets.toml";
 const DEPENDENCIES: &str = "agent-min/dependencies.txt";
 
@@ -30,6 +34,8 @@ pub(crate) enum WorkspaceError {
     Table { path: PathBuf, source: TableError },
     #[error("{path}: {source}")]
     Baseline { path: PathBuf, source: BaselineError },
+    #[error("{0}: the lines around the table of targets are missing (size-report/src/markdown.rs has them)")]
+    NoTable(PathBuf),
     #[error("{path}: {source}")]
     Image { path: PathBuf, source: ImageError },
 }
@@ -76,6 +82,24 @@ impl Workspace {
             Ok(text) => write(&path, &text),
             Err(source) => Err(WorkspaceError::Baseline { path, source }),
         }
+    }
+}
+
+/// What is checked in beside the baseline and shows the same sizes.
+impl Workspace {
+    pub(crate) fn readme(&self) -> Result<String, WorkspaceError> {
+        read_text(&self.root.join(README))
+    }
+
+    /// Puts the table where the README has one.
+    pub(crate) fn write_readme_table(&self, table: &str) -> Result<(), WorkspaceError> {
+        let path = self.root.join(README);
+        let text = replace_table(&self.readme()?, table);
+        write(&path, &text.ok_or_else(|| WorkspaceError::NoTable(path.clone()))?)
+    }
+
+    pub(crate) fn write_picture(&self, picture: &str) -> Result<(), WorkspaceError> {
+        write(&self.root.join(PICTURE), picture)
     }
 }
 
