@@ -84,8 +84,10 @@ impl Service {
 
     fn is_ours(&self, pid: u32) -> bool {
         let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        // A process that has ended, but that nobody waited for, has an empty command line.
-        String::from_utf8_lossy(&command).contains(self.dir.to_str().expect("a plain path"))
+        // A process that has ended, but that nobody waited for, has an empty command line; one that has just begun
+        // still has the script's. Both name something in the host's directory, which no other process does.
+        let host = self.dir.parent().and_then(Path::to_str).expect("a plain path");
+        String::from_utf8_lossy(&command).contains(host)
     }
 }
 
