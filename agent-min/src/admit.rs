@@ -19,13 +19,13 @@ use crate::state::{Kept, State};
 #[must_use]
 pub(crate) enum Verdict<'a> {
     /// It may run, as this capability says.
-    Admitted(Box<Envelope>, &'a Capability),
+    Admitted(Envelope, &'a Capability),
     /// It has a receipt already, and gets that one.
     Replay(&'a Kept),
     /// It is the one under way, and gets that one's receipt.
     UnderWay,
     /// It is from our control plane and doesn't run; it gets a signed receipt that says why.
-    Refused(Box<Envelope>, Refusal),
+    Refused(Envelope, Refusal),
     /// It isn't from our control plane or not for us; it gets no receipt.
     Dismissed(Dismissal),
 }
@@ -74,7 +74,7 @@ pub(crate) fn admit<'a>(
         _ => return Verdict::Dismissed(Dismissal::Unsigned),
     }
     let envelope = match Envelope::read(body) {
-        Ok(envelope) => Box::new(envelope),
+        Ok(envelope) => envelope,
         Err(error) => return Verdict::Dismissed(Dismissal::Malformed(error)),
     };
     if envelope.agent_id != manifest.agent_id || envelope.agent_id != state.agent_id {

@@ -63,7 +63,7 @@ impl Bench {
         self.key.sign(&envelope_message(body).expect("a message"))
     }
 
-    /// What the acting side does with an envelope that gets a receipt.
+    /// What the monitor does with an envelope that gets a receipt.
     fn settle(&mut self, body: &[u8], clock: u64, refusal: bool) {
         let envelope = Envelope::read(body).expect("an envelope");
         self.state.take_note(&envelope, clock);

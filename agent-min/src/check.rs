@@ -2,17 +2,20 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use secmon_sys::clock::wall_seconds;
 use secmon_sys::files::{check_directory, check_program};
+use secmon_sys::sandbox::Strength;
 use secmon_sys::state_file::StateFile;
 use secmon_sys::wait::Alone;
 use secmon_wire::{Capability, operation};
 
-use crate::bundle::{self, Bundle, Findings};
+use crate::bundle::{self, Findings, TlsParts};
 use crate::config::Config;
-use crate::monitor::{Presence, Services, preflight_command};
-use crate::run::read_state;
+use crate::monitor::{Presence, Services, present_check};
+use crate::net::RemoteKey;
+use crate::run::{network_account, read_state, try_network};
 use crate::{VERSION, certificate};
 
 /// What was found.
@@ -34,22 +37,42 @@ pub(crate) fn check(config: &Path) -> Report {
     paper.line("certificate", certificate::agent_name(&config.agent_id));
     paper.line("listen", config.listen);
     check_state(&config, &mut paper);
+    match network_account(&config) {
+        Ok(account) => paper.line("network process", account),
+        Err(problem) => paper.problem(problem),
+    }
 
     let services = Services::find(&config);
     paper.line("service manager", services.name());
     let mut findings = Findings::default();
-    let bundle = bundle::load(&config, wall_seconds(), &mut findings);
-    if let Some(Bundle { acting, .. }) = &bundle {
-        let manifest = &acting.manifest;
+    let bundle = bundle::load(&config, &mut findings);
+    if let (Some(public), Some(point)) = (&bundle.public, bundle.tls_key) {
+        let parts = TlsParts {
+            directory: config.directory(),
+            agent_id: &config.agent_id,
+            authority: &public.authority,
+            chain: &public.chain,
+            key: Arc::new(RemoteKey::public_only(point)),
+        };
+        let _what_is_wrong_is_found = bundle::load_tls(parts, wall_seconds(), &mut findings);
+    }
+    if let Some(identity) = &bundle.monitor {
+        let manifest = &identity.manifest;
         paper.line(
             "manifest",
-            format_args!("{} of {}, number {}", acting.manifest_hash, manifest.client_id, manifest.seq),
+            format_args!("{} of {}, number {}", identity.manifest_hash, manifest.client_id, manifest.seq),
         );
         if manifest.operations.is_empty() {
             paper.line("operations", "none");
         }
         for capability in &manifest.operations {
             check_operation(capability, &services, &mut paper);
+        }
+    }
+    if let (Some(public), Some(point), []) = (&bundle.public, bundle.tls_key, findings.fatal.as_slice()) {
+        match try_network(&config, public, point) {
+            Ok(strength) => check_walls(strength, &mut paper),
+            Err(problem) => paper.problem(problem),
         }
     }
     for note in findings.notes {
@@ -105,6 +128,14 @@ fn check_state(config: &Config, paper: &mut Paper) {
     }
 }
 
+fn check_walls(strength: Strength, paper: &mut Paper) {
+    paper.line("  walls", strength);
+    let missing: Vec<&str> = strength.missing().collect();
+    if !missing.is_empty() {
+        paper.line("  missing", missing.join(" "));
+    }
+}
+
 fn check_operation(capability: &Capability, services: &Services, paper: &mut Paper) {
     let row = operation(capability.action);
     let Capability { action, unit, min_interval_s } = capability;
@@ -112,21 +143,22 @@ fn check_operation(capability: &Capability, services: &Services, paper: &mut Pap
         action.as_str(),
         format_args!("{unit}, at most every {min_interval_s} s, given up after {} s", row.timeout_s),
     );
-    match preflight_command(row, unit) {
+    let service = services.service(row, unit);
+    match present_check(&service.checks) {
         Some(command) => {
-            paper.line("  check", &command);
+            paper.line("  check", command);
             if let Err(problem) = check_program(command.program()) {
                 paper.problem(problem);
             }
         }
         None => paper.line("  check", "none on this host"),
     }
-    let Some(command) = services.restart_command(unit) else {
+    let Some(command) = &service.restart else {
         return paper
             .problem(format_args!("{action}: no service manager found ; name one as service_manager"));
     };
-    paper.line("  restart", &command);
-    match services.status(row, unit, &mut Alone) {
+    paper.line("  restart", command);
+    match service.status(&mut Alone) {
         Ok(status) => match status.presence {
             Presence::Present => {
                 let instance = if status.instance.is_empty() { "none" } else { status.instance.as_str() };
@@ -135,6 +167,7 @@ fn check_operation(capability: &Capability, services: &Services, paper: &mut Pap
                     format_args!("{}, {instance}", if status.active { "active" } else { "not active" }),
                 );
             }
+            Presence::NotFound => paper.problem(format_args!("{action}: there is no unit {unit}")),
             Presence::Absent(what) => {
                 paper.problem(format_args!("{action}: {what}; install it, or sign another manifest"));
             }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::{VERSION, check, config, run};
+use crate::{VERSION, check, config, net, run, say};
 
 const HELP: &str = "\
 Runs the operations that this host's signed capability manifest lists, and nothing else.
@@ -29,6 +29,7 @@ The configuration is one JSON object; the rest of the bundle is found in its dir
   state            the state file [default: /var/lib/secmon-agent/state]
   init_dir         where init scripts are [default: /etc/init.d]
   run_dir          where pid files are [default: /run]
+  network_user     whose rights the process that speaks with the network has [default: secmon-net]
 
 Exit status: 0 all well, 1 a problem, 2 a wrong command line.
 ";
@@ -40,6 +41,8 @@ enum Command {
     Init(PathBuf),
     Version,
     Help,
+    /// The network process; not for people.
+    Network,
 }
 
 /// Runs the command that `args` (without the program's name) say.
@@ -48,6 +51,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(Command::Help) => print(HELP),
         Ok(Command::Version) => print(&format!("secmon-agent {VERSION}\n")),
         Ok(Command::Run(config)) => report(run::run(&config)),
+        Ok(Command::Network) => net::run().map_or_else(report, |()| ExitCode::SUCCESS),
         Ok(Command::Init(config)) => match run::init(&config) {
             Ok(line) => print(&line),
             Err(problem) => report(problem),
@@ -58,7 +62,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             if sound { printed } else { ExitCode::from(1) }
         }
         Err(wrong) => {
-            complain(&format!("{wrong}; see secmon-agent --help"));
+            say(&format!("{wrong}; see secmon-agent --help"));
             ExitCode::from(2)
         }
     }
@@ -91,6 +95,7 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
         Some("check") => Ok(Command::Check(config)),
         Some("init") => Ok(Command::Init(config)),
         Some("version") => Ok(Command::Version),
+        Some(role) if role.as_bytes() == net::ROLE.to_bytes() => Ok(Command::Network),
         Some(other) => Err(format!("unknown command {other}")),
         None => Err("no command".into()),
     }
@@ -103,13 +108,12 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
+/// Says what is wrong, unless that was said already.
 fn report(problem: String) -> ExitCode {
-    complain(&problem);
+    if !problem.is_empty() {
+        say(&problem);
+    }
     ExitCode::from(1)
-}
-
-fn complain(line: &str) {
-    let _nobody_listens = writeln!(std::io::stderr(), "secmon-agent: {line}");
 }
 
 #[cfg(test)]

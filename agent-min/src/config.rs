@@ -13,6 +13,9 @@ use serde::Deserialize;
 /// Where the configuration is if nobody says otherwise.
 pub(crate) const DEFAULT_PATH: &str = "/etc/secmon-agent/agent.json";
 
+/// The network process's user if nobody says otherwise.
+pub(crate) const NETWORK_USER: &str = "secmon-net";
+
 /// Bytes of `agent.json`.
 const CONFIG_MAX: usize = 4096;
 
@@ -27,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) state: PathBuf,
     pub(crate) init_dir: PathBuf,
     pub(crate) run_dir: PathBuf,
+    /// Whose rights the network process has.
+    pub(crate) network_user: String,
 }
 
 /// Which service manager to speak to.
@@ -57,6 +62,8 @@ struct Fields<'a> {
     init_dir: Option<&'a str>,
     #[serde(default)]
     run_dir: Option<&'a str>,
+    #[serde(default)]
+    network_user: Option<&'a str>,
 }
 
 impl Config {
@@ -79,8 +86,8 @@ impl Config {
         let (fields, used) = serde_json_core::from_slice::<Fields<'_>>(bytes)
             .map_err(|e| {
                 format!(
-                    "is not one JSON object with the text fields agent_id, listen, service_manager, state, init_dir \
-                     and run_dir and no others: {e}"
+                    "is not one JSON object with the text fields agent_id, listen, service_manager, state, init_dir, \
+                     run_dir and network_user and no others: {e}"
                 )
             })?;
         if bytes.get(used..).is_some_and(|rest| !rest.trim_ascii().is_empty()) {
@@ -108,6 +115,7 @@ impl Config {
             state: absolute("state", fields.state, "/var/lib/secmon-agent/state")?,
             init_dir: absolute("init_dir", fields.init_dir, "/etc/init.d")?,
             run_dir: absolute("run_dir", fields.run_dir, "/run")?,
+            network_user: fields.network_user.unwrap_or(NETWORK_USER).to_owned(),
         })
     }
 }

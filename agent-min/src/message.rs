@@ -1,7 +1,7 @@
-//! The only thing between the network side and the acting side: one fixed-size request, one fixed-size reply.
+//! What the network process asks of the monitor: one fixed-size request, one fixed-size reply.
 //!
-//! They travel over a pair of datagram sockets, so that either side can become a process of its own. The
-//! acting side trusts nothing in a request: a token is echoed, a body is a candidate for [`crate::admit`].
+//! They travel over a channel that keeps messages apart. The monitor trusts nothing in a request: a token is
+//! echoed, a body is a candidate for [`crate::admit`], a report of walls is said to be the network process's own.
 //!
 //! ```text
 //! request  token 4 · kind 1 · length 2 · body · zeros to REQUEST_SIZE
@@ -10,6 +10,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
 use heapless::Vec;
+use secmon_sys::sandbox::Strength;
 use secmon_wire::limits::{ENVELOPE_MAX, HEALTH_MAX, RECEIPT_MAX};
 use secmon_wire::signature::Signature;
 
@@ -24,11 +25,11 @@ const HEADER: usize = 7;
 const SEQ: usize = 8;
 const SIGNATURE: usize = 64;
 
-/// Which waiting connection a reply is for. Chosen by the network side, meaningless to the acting side.
+/// Which waiting connection a reply is for. Chosen by the network process, meaningless to the monitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token(pub(crate) u32);
 
-/// What the network side may ask for.
+/// What the network process may ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "its encoding has the largest size anyway")]
 pub(crate) enum Request {
@@ -38,9 +39,13 @@ pub(crate) enum Request {
     ReceiptAfter(u64),
     /// How the agent is.
     Health,
+    /// It is locked in, and this is how well. Has no answer.
+    Ready([u8; Strength::SIZE]),
+    /// It is at work: the answer to [`Reply::AreYouThere`]. Has no answer itself.
+    HereIAm,
 }
 
-/// What the acting side answers.
+/// What the monitor answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "its encoding has the largest size anyway")]
 pub(crate) enum Reply {
@@ -56,6 +61,8 @@ pub(crate) enum Reply {
     Forbidden,
     /// Too much is waiting already.
     Overloaded,
+    /// No answer but a question, where the service manager wants to know whether we are well.
+    AreYouThere,
 }
 
 impl Request {
@@ -65,6 +72,8 @@ impl Request {
             Self::Execute { signature, body } => write(&mut out, token, 1, &[signature, body]),
             Self::ReceiptAfter(seq) => write(&mut out, token, 2, &[&seq.to_le_bytes()]),
             Self::Health => write(&mut out, token, 3, &[]),
+            Self::Ready(strength) => write(&mut out, token, 4, &[strength]),
+            Self::HereIAm => write(&mut out, token, 5, &[]),
         };
         debug_assert!(fitted.is_some(), "the sizes of the parts are types");
         out
@@ -77,6 +86,8 @@ impl Request {
             1 => Self::Execute { signature: body.array()?, body: rest(&mut body)? },
             2 => Self::ReceiptAfter(body.u64()?),
             3 => Self::Health,
+            4 => Self::Ready(body.array()?),
+            5 => Self::HereIAm,
             _ => return None,
         };
         body.at_end().then_some((token, request))
@@ -95,6 +106,7 @@ impl Reply {
             Self::Malformed => write(&mut out, token, 4, &[]),
             Self::Forbidden => write(&mut out, token, 5, &[]),
             Self::Overloaded => write(&mut out, token, 6, &[]),
+            Self::AreYouThere => write(&mut out, token, 7, &[]),
         };
         debug_assert!(fitted.is_some(), "the sizes of the parts are types");
         out
@@ -110,6 +122,7 @@ impl Reply {
             4 => Self::Malformed,
             5 => Self::Forbidden,
             6 => Self::Overloaded,
+            7 => Self::AreYouThere,
             _ => return None,
         };
         body.at_end().then_some((token, reply))
@@ -155,6 +168,8 @@ mod tests {
                 Request::Execute { signature: [key; 64], body: short },
                 Request::ReceiptAfter(seq),
                 Request::Health,
+                Request::Ready([key; 4]),
+                Request::HereIAm,
             ] {
                 prop_assert_eq!(Request::decode(&request.encode(token)), Some((token, request)));
             }
@@ -165,6 +180,7 @@ mod tests {
                 Reply::Malformed,
                 Reply::Forbidden,
                 Reply::Overloaded,
+                Reply::AreYouThere,
             ] {
                 prop_assert_eq!(Reply::decode(&reply.encode(token)), Some((token, reply)));
             }
@@ -172,7 +188,7 @@ mod tests {
 
         #[test]
         fn no_bytes_panic_the_decoder_and_a_decoded_request_has_one_encoding(
-            mut bytes in proptest::collection::vec(any::<u8>(), REQUEST_SIZE), kind in 0..5_u8, length in 0..600_u16,
+            mut bytes in proptest::collection::vec(any::<u8>(), REQUEST_SIZE), kind in 0..9_u8, length in 0..600_u16,
         ) {
             bytes[4] = kind;
             bytes[5..7].copy_from_slice(&length.to_le_bytes());

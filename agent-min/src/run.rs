@@ -1,26 +1,25 @@
-//! `run` and `init`: puts the two sides together and lets them work.
+//! `run` and `init`: loads everything, starts the network process, and becomes the monitor.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::net::UnixDatagram;
-use std::panic::AssertUnwindSafe;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use secmon_sys::clock::wall_seconds;
-use secmon_sys::files::{FileProblem, check_directory};
-use secmon_sys::process::keep_children_waitable;
+use secmon_sys::account::Account;
+use secmon_sys::files::{FileProblem, check_directory, check_program};
+use secmon_sys::process::{keep_children_waitable, runs_as_root};
+use secmon_sys::role::End;
+use secmon_sys::sandbox::{Strength, keep_memory_to_ourselves};
 use secmon_sys::state_file::{PAYLOAD_MAX, StateFile};
 
-use crate::bundle::{self, Findings};
-use crate::config::Config;
-use crate::monitor::{Monitor, Services, Stop, WAITERS_MAX};
-use crate::net::{CONNECTIONS_MAX, Network};
+use crate::bundle::{self, Findings, PublicFiles};
+use crate::config::{Config, NETWORK_USER};
+use crate::monitor::{Monitor, NetworkProcess, Services, Starter, Stop, WAITERS_MAX, lower_rights};
+use crate::net::CONNECTIONS_MAX;
+use crate::say;
+use crate::setup::{POINT, Setup};
 use crate::state::State;
 use crate::state_codec::{ENCODED_MAX, decode, encode};
-
-/// Bytes of stack for the acting side: several times what its deepest call needs.
-const ACTING_STACK: usize = 1024 * 1024;
 
 const _: () = assert!(WAITERS_MAX >= CONNECTIONS_MAX, "every connection can wait for an operation");
 
@@ -51,44 +50,156 @@ pub(crate) fn init(config: &Path) -> Result<String, String> {
 fn start(config: &Path) -> Result<std::convert::Infallible, String> {
     keep_children_waitable();
     let config = Config::load(config).map_err(text)?;
+    keep_memory_to_ourselves().map_err(|e| format!("can't keep the keys out of core dumps: {e}"))?;
     let mut findings = Findings::default();
-    let bundle = bundle::load(&config, wall_seconds(), &mut findings);
-    let Some(bundle) = bundle else {
-        return Err(findings
-            .fatal
-            .first()
-            .map_or_else(|| "the bundle is incomplete".into(), ToString::to_string));
+    let bundle = bundle::load(&config, &mut findings);
+    let (Some(identity), Some(public), Some(tls_key), true) =
+        (bundle.monitor, bundle.public, bundle.tls_key, findings.fatal.is_empty())
+    else {
+        return Err(findings.first_problem());
     };
-    for note in &findings.notes {
-        say(note);
-    }
     let (file, state) = open_state(&config).map_err(text)?;
-    let (network_end, acting_end) = UnixDatagram::pair().map_err(text)?;
-    let network = Network::bind(config.listen, network_end, bundle.network).map_err(|e| {
+    let listener = TcpListener::bind(config.listen).map_err(|e| {
         format!(
             "{}: can't listen on {}: {e}; free the port or change it",
             config.path.display(),
             config.listen
         )
     })?;
-    let address = network.address().map_err(text)?;
+    let address = listener.local_addr().map_err(text)?;
     let services = Services::find(&config);
-    let monitor = Monitor::new(acting_end, bundle.acting, file, state, services).map_err(text)?;
-    // The acting side's end is the whole process's end: without it nothing here is of use.
-    std::thread::Builder::new()
-        .name("acting".into())
-        .stack_size(ACTING_STACK)
-        .spawn(move || {
-            // Also after a panic, where those unwind: the network side alone would be up and of no use.
-            let stop = std::panic::catch_unwind(AssertUnwindSafe(|| monitor.run()));
-            if let Ok(stop) = stop {
-                say(&stop.to_string());
-            }
-            std::process::exit(1)
-        })
-        .map_err(text)?;
-    say(&format!("listening on {address} as {}", config.agent_id));
-    Err(format!("the acting side is gone: {}", network.run()))
+    let _said_by_check = lower_rights(&services)
+        .map_err(|e| format!("can't give up the rights that nothing here needs: {e}"))?;
+    let network = start_network(&config, listener, &public, tls_key)?;
+    let mut monitor = Monitor::new(network, identity, file, state, services);
+    let missing = monitor.wait_until_ready().map_err(|stop| match stop {
+        // It has said why itself.
+        Stop::NetworkGone(End::Status(1)) => String::new(),
+        stop => text(stop),
+    })?;
+    let account = network_account(&config)?;
+    if let NetworkAccount::Nobody { .. } = account {
+        say(&account);
+    }
+    if !missing.is_empty() {
+        say(&format_args!("the network process runs without {}", missing.join(", ")));
+    }
+    say(&format_args!("listening on {address} as {}", config.agent_id));
+    Err(monitor.run().to_string())
+}
+
+/// Starts a network process that nobody can reach, to learn how well this host locks it in.
+pub(crate) fn try_network(
+    config: &Config,
+    public: &PublicFiles,
+    tls_key: [u8; POINT],
+) -> Result<Strength, String> {
+    let nowhere = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(text)?;
+    start_network(config, nowhere, public, tls_key)?.try_out().map_err(text)
+}
+
+fn start_network(
+    config: &Config,
+    listener: TcpListener,
+    public: &PublicFiles,
+    tls_key: [u8; POINT],
+) -> Result<NetworkProcess, String> {
+    let account = network_account(config)?;
+    let empty = make_empty_directory(config).map_err(text)?;
+    let setup = Setup {
+        agent_id: config.agent_id.clone(),
+        account: account.account(),
+        directory: config.directory().to_str().ok_or("the configuration's directory is not UTF-8")?,
+        empty: empty.to_str().ok_or("the state's directory is not UTF-8")?,
+        authority: &public.authority,
+        chain: &public.chain,
+        manifest: &public.manifest,
+        tls_key,
+    };
+    let setup = setup.encode().ok_or("the bundle is too long for the network process")?;
+    let program = own_program()?;
+    check_program(&program).map_err(text)?;
+    let starter = Starter::new(&program, listener, setup, matches!(account, NetworkAccount::Own(..)))
+        .ok_or("our own path can't be run")?;
+    NetworkProcess::start(starter)
+        .map_err(|e| format!("{}: can't start the network process: {e}", program.display()))
+}
+
+/// Who the network process becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NetworkAccount<'a> {
+    /// A user of its own.
+    Own(&'a str, Account),
+    /// There is no such user; the one that everything without a user shares.
+    Nobody { wanted: &'a str },
+    /// We are no root, so it is us.
+    Ours,
+}
+
+/// The ids that Linux gives to what has none (proc(5), overflowuid).
+const NOBODY: u32 = 65_534;
+
+/// The account for the network process.
+pub(crate) fn network_account(config: &Config) -> Result<NetworkAccount<'_>, String> {
+    let wanted = config.network_user.as_str();
+    if !runs_as_root() {
+        return Ok(NetworkAccount::Ours);
+    }
+    match Account::find(wanted) {
+        Some(Account { uid: 0, .. }) => Err(format!(
+            "{}: network_user {wanted} is root; name a user without rights",
+            config.path.display()
+        )),
+        Some(account) => Ok(NetworkAccount::Own(wanted, account)),
+        None if wanted == NETWORK_USER => Ok(NetworkAccount::Nobody { wanted }),
+        None => Err(format!("{}: there is no user {wanted}; add it", config.path.display())),
+    }
+}
+
+impl NetworkAccount<'_> {
+    const fn account(&self) -> Option<Account> {
+        match self {
+            Self::Own(_, account) => Some(*account),
+            Self::Nobody { .. } => Some(Account { uid: NOBODY, gid: NOBODY }),
+            Self::Ours => None,
+        }
+    }
+}
+
+impl Display for NetworkAccount<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Own(name, Account { uid, gid }) => write!(f, "runs as {name} ({uid}:{gid})"),
+            Self::Nobody { wanted } => write!(
+                f,
+                "there is no user {wanted}, so the network process runs as {NOBODY}, which others share; \
+                 add one: useradd --system --no-create-home --shell /usr/sbin/nologin {wanted}"
+            ),
+            Self::Ours => f.write_str("runs as the same user as the monitor, which is not root"),
+        }
+    }
+}
+
+/// The network process's root: a directory that is empty, and stays so, because only we can write in it.
+fn make_empty_directory(config: &Config) -> Result<PathBuf, FileProblem> {
+    let path = config.state.parent().unwrap_or(Path::new("/")).join("empty");
+    let problem = |e: std::io::Error| FileProblem::new(&path, e.to_string(), "make this an empty directory");
+    match std::fs::DirBuilder::new().mode(0o755).create(&path) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(problem(e)),
+        _ => {}
+    }
+    check_directory(&path)?;
+    if std::fs::read_dir(&path).map_err(problem)?.next().is_some() {
+        return Err(FileProblem::new(&path, "is not empty", "remove what is in it"));
+    }
+    Ok(path)
+}
+
+/// The path of this program, as it was called or as the kernel knows it. It is called so again; where another
+/// program runs ours (an emulator, a debugger), it must call ours by a path that runs by itself.
+fn own_program() -> Result<PathBuf, String> {
+    let called = std::env::args_os().next().map(PathBuf::from).filter(|path| path.is_absolute());
+    called.map_or_else(|| std::env::current_exe().map_err(|e| format!("can't find our own program: {e}")), Ok)
 }
 
 /// Opens the state and checks that it is this agent's.
@@ -99,7 +210,10 @@ fn open_state(config: &Config) -> Result<(StateFile, Box<State>), FileProblem> {
     let opened = StateFile::open(&config.state)?;
     let state = read_state(config, &opened.payload)?;
     if opened.damaged_slot {
-        say(&format!("{}: one slot was cut short in writing; the other one stands", config.state.display()));
+        say(&format_args!(
+            "{}: one slot was cut short in writing; the other one stands",
+            config.state.display()
+        ));
     }
     Ok((opened.file, Box::new(state)))
 }
@@ -126,15 +240,12 @@ fn text(problem: impl Display) -> String {
     problem.to_string()
 }
 
-fn say(line: &str) {
-    let _nobody_listens = writeln!(std::io::stderr(), "secmon-agent: {line}");
-}
-
 impl Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::State(problem) => write!(f, "stopped, because nothing runs without a record: {problem}"),
-            Self::NetworkGone => f.write_str("stopped: the network side is gone"),
+            Self::NetworkGone(how) => write!(f, "stopped: the network process ends before it serves ({how})"),
+            Self::NoNetwork(why) => write!(f, "stopped: the network process can't be started: {why}"),
             Self::BadState => f.write_str("stopped: the state holds an operation that is none"),
             Self::NoProc => f.write_str("stopped: /proc doesn't show our own processes ; mount it"),
         }

@@ -1,6 +1,6 @@
 //! What the agent remembers: claimed nonces, the receipt chain, the last runs, the operation under way.
 //!
-//! Pure: [`crate::admit`] reads it, the acting side changes it and puts it on disk. Everything is bounded.
+//! Pure: [`crate::admit`] reads it, the monitor changes it and puts it on disk. Everything is bounded.
 //!
 //! # Why an evicted nonce can't be played again
 //!

@@ -25,7 +25,17 @@ fn health_is_canonical_and_says_what_is_so() {
     let names: Vec<&String> = health.as_object().expect("an object").keys().collect();
     assert_eq!(
         names,
-        ["agent_id", "clock", "last_intent", "manifest", "receipts", "uptime_s", "v", "version"],
+        [
+            "agent_id",
+            "clock",
+            "last_intent",
+            "manifest",
+            "receipts",
+            "sandbox_missing",
+            "uptime_s",
+            "v",
+            "version"
+        ],
         "{health}"
     );
     assert_eq!(health["agent_id"], AGENT);

@@ -1,58 +1,62 @@
-//! The acting side's desk: takes requests, answers those that need no operation, and keeps the books.
+//! The monitor's desk: takes requests, answers those that need no operation, and keeps the books.
 //!
 //! Whatever changes the state is on disk before anything else happens. When the disk refuses, the agent
 //! stops: it never acts, and never answers, on a state that only its memory knows.
 
-use std::io::Write;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixDatagram;
-use std::time::{Duration, Instant};
+use std::os::fd::BorrowedFd;
+use std::time::Instant;
 
 use heapless::Vec;
 use secmon_sys::clock::wall_seconds;
 use secmon_sys::files::FileProblem;
 use secmon_sys::process::ProcessMark;
+use secmon_sys::role::End;
+use secmon_sys::sandbox::Strength;
 use secmon_sys::state_file::StateFile;
 use secmon_sys::wait::Side;
-use secmon_wire::limits::{ENVELOPE_MAX, HEALTH_MAX, RECEIPT_MAX};
+use secmon_wire::limits::{ENVELOPE_MAX, HEALTH_MAX, RECEIPT_MAX, SANDBOX_MAX};
 use secmon_wire::signature::{Signature, receipt_message, sha256};
 use secmon_wire::{Envelope, Health, OutcomeState, Receipt, Unit};
 
-use super::reason::{Reason, reason};
+use super::heartbeat::Heartbeat;
+use super::network::{Event, NetworkProcess};
+use super::reason::{Reason, detail};
 use super::service::Instance;
 use crate::admit::{Dismissal, Verdict, admit, hash_of};
-use crate::bundle::ActingIdentity;
-use crate::message::{REQUEST_SIZE, Reply, Request, Token};
+use crate::bundle::MonitorIdentity;
+use crate::message::{Reply, Request, Token};
+use crate::say;
 use crate::state::{Kept, Pending, Phase, State};
 use crate::state_codec::{ENCODED_MAX, encode};
 
-/// Connections that can wait for one operation; the network side has no more than this.
+/// Connections that can wait for one operation; the network process has no more than this.
 pub(crate) const WAITERS_MAX: usize = 32;
-/// How long a reply may wait for room in the socket before it is dropped.
-const REPLY_TIME: Duration = Duration::from_millis(200);
 
-/// What the acting side works with.
+/// What the monitor works with.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    socket: UnixDatagram,
-    identity: ActingIdentity,
+    network: NetworkProcess,
+    identity: MonitorIdentity,
     file: StateFile,
     encoded: Box<[u8; ENCODED_MAX]>,
     state: Box<State>,
     /// Who waits for the operation under way.
     waiters: Vec<Token, WAITERS_MAX>,
     started: Instant,
+    heartbeat: Heartbeat,
     /// Set when we must stop but an operation is still under way: from then on nothing is answered.
     stopped: Option<Stop>,
 }
 
-/// Why the acting side stops for good.
+/// Why the monitor stops for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     /// The state can't be written.
     State(FileProblem),
-    /// The network side is gone.
-    NetworkGone,
+    /// The network process ends as soon as it is started; this is how it ended.
+    NetworkGone(End),
+    /// It can't be started.
+    NoNetwork(std::io::ErrorKind),
     /// The state holds what no agent of this version wrote.
     BadState,
     /// A process that we have just started can't be found.
@@ -62,7 +66,7 @@ pub(crate) enum Stop {
 /// An operation that was admitted.
 #[derive(Debug)]
 pub(crate) struct Job {
-    pub(crate) envelope: Box<Envelope>,
+    pub(crate) envelope: Envelope,
     pub(crate) body: Vec<u8, ENVELOPE_MAX>,
     pub(crate) unit: Unit,
 }
@@ -94,22 +98,37 @@ impl Outcome {
 
 impl Desk {
     pub(crate) fn new(
-        socket: UnixDatagram,
-        identity: ActingIdentity,
+        network: NetworkProcess,
+        identity: MonitorIdentity,
         file: StateFile,
         state: Box<State>,
-    ) -> std::io::Result<Self> {
-        socket.set_write_timeout(Some(REPLY_TIME))?;
-        Ok(Self {
-            socket,
+    ) -> Self {
+        Self {
+            network,
             identity,
             file,
             encoded: Box::new([0; ENCODED_MAX]),
             state,
             waiters: Vec::new(),
             started: Instant::now(),
+            heartbeat: Heartbeat::new(),
             stopped: None,
-        })
+        }
+    }
+
+    /// The walls that should stand around the network process, and don't, by name.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = &'static str> {
+        self.network.missing()
+    }
+
+    /// Tells the service manager, if it asked, that we serve.
+    pub(crate) fn announce(&self) {
+        self.heartbeat.announce();
+    }
+
+    /// How well the network process is locked in; `None` until it is.
+    pub(crate) const fn strength(&self) -> Option<Strength> {
+        self.network.strength()
     }
 
     /// The operation that an earlier run of the agent left unfinished.
@@ -117,17 +136,18 @@ impl Desk {
         self.state.pending.clone()
     }
 
-    /// Takes one request. An admitted envelope comes back as a job, and is not yet on record.
+    /// Takes one request, if there is one. An admitted envelope comes back as a job, and is not yet on record.
     pub(crate) fn take(&mut self) -> Result<Option<Job>, Stop> {
-        let mut bytes = [0_u8; REQUEST_SIZE + 1];
-        let length = match self.socket.recv(&mut bytes) {
-            Ok(length) => length,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => return Ok(None),
-            Err(_) => return Err(Stop::NetworkGone),
-        };
-        // What doesn't decode was not sent by our network side as we know it; it gets no answer.
-        let Some((token, request)) = Request::decode(bytes.get(..length).unwrap_or_default()) else {
-            return Ok(None);
+        if self.heartbeat.is_due() {
+            self.reply(Token(0), &Reply::AreYouThere);
+        }
+        let (token, request) = match self.network.next(&self.identity.tls_key)? {
+            Event::Asked(token, request) => (token, request),
+            Event::Replaced => {
+                self.waiters.clear();
+                return Ok(None);
+            }
+            Event::Nothing => return Ok(None),
         };
         match request {
             Request::Execute { signature, body } => return self.judge(token, &signature, body),
@@ -136,6 +156,9 @@ impl Desk {
                 self.reply(token, &next.map_or(Reply::NoReceipt, reply_of));
             }
             Request::Health => self.reply(token, &self.health()),
+            Request::HereIAm => self.heartbeat.answered(),
+            // The network process's own affair.
+            Request::Ready(_) => {}
         }
         Ok(None)
     }
@@ -199,7 +222,7 @@ impl Desk {
             Verdict::Refused(envelope, refusal) => {
                 let unit = manifest.capability(envelope.action).map(|c| c.unit.clone());
                 self.state.take_note(&envelope, clock);
-                let why = reason(&refusal.to_string(), "");
+                let why = detail(refusal);
                 self.issue(&envelope, &body, unit.as_ref(), Outcome::refused(why))?
             }
             Verdict::Replay(kept) => reply_of(kept),
@@ -261,6 +284,7 @@ impl Desk {
             last_intent: self.state.last_intent,
             manifest: self.identity.manifest_hash,
             receipts: self.state.receipt_seq,
+            sandbox_missing: listed(self.network.missing()),
             uptime_s: self.started.elapsed().as_secs(),
             version: crate::VERSION.try_into().unwrap_or_default(),
         };
@@ -284,17 +308,20 @@ impl Desk {
         }
     }
 
-    /// A reply that finds no room within its time is dropped; the connection's own deadline ends the wait.
     fn reply(&self, token: Token, reply: &Reply) {
-        let _dropped = self.socket.send(&reply.encode(token));
+        self.network.reply(token, reply);
     }
 }
 
 /// While an operation is under way: everything but a second operation, which is refused as busy.
 impl Side for Desk {
-    fn fd(&self) -> Option<BorrowedFd<'_>> {
+    fn fds(&self) -> [Option<BorrowedFd<'_>>; 2] {
         // Once stopped, requests stay where they are: the operation is seen to its end, and then we stop.
-        self.stopped.is_none().then(|| self.socket.as_fd())
+        self.network.watched().map(|fd| self.stopped.is_none().then_some(fd))
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.heartbeat.due()
     }
 
     fn ready(&mut self) {
@@ -305,6 +332,16 @@ impl Side for Desk {
     }
 }
 
+/// Names in one text, with spaces.
+fn listed(missing: impl Iterator<Item = &'static str>) -> heapless::String<SANDBOX_MAX> {
+    let mut names = heapless::String::new();
+    for name in missing {
+        let space = if names.is_empty() { "" } else { " " };
+        let _all_of_them_fit = names.push_str(space).and_then(|()| names.push_str(name));
+    }
+    names
+}
+
 fn reply_of(kept: &Kept) -> Reply {
     Reply::Receipt { seq: kept.seq, signature: kept.signature, body: kept.body.clone() }
 }
@@ -313,14 +350,8 @@ fn reply_of(kept: &Kept) -> Reply {
 fn log(receipt: &Receipt) {
     let unit = receipt.unit.as_ref().map_or("-", Unit::as_str);
     let reason = if receipt.reason.is_empty() { "" } else { " " };
-    let _nobody_listens = writeln!(
-        std::io::stderr(),
-        "secmon-agent: receipt {} {} {unit} {}{reason}{} nonce={} intent={}",
-        receipt.seq,
-        receipt.action,
-        receipt.state,
-        receipt.reason,
-        receipt.nonce,
-        receipt.intent.seq,
-    );
+    say(&format_args!(
+        "receipt {} {} {unit} {}{reason}{} nonce={} intent={}",
+        receipt.seq, receipt.action, receipt.state, receipt.reason, receipt.nonce, receipt.intent.seq,
+    ));
 }

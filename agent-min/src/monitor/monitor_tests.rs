@@ -1,13 +1,16 @@
-//! The acting side from one end of its socket: what an envelope leads to, step by step.
+//! The monitor from the other end of its channel: what an envelope leads to, step by step.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use secmon_wire::limits::ENVELOPE_MAX;
 use secmon_wire::signature::envelope_message;
 use secmon_wire::{
-    AgentId, Capability, ClientId, Envelope, Hash, Intent, ManifestBody, Nonce, OperationId, Receipt,
+    AgentId, Capability, ClientId, Envelope, Hash, Intent, ManifestBody, Nonce, OperationId, Receipt, Unit,
 };
+
+use secmon_sys::channel::Channel;
+use secmon_sys::spawn::Command;
 
 use super::*;
 use crate::config::Config;
@@ -19,12 +22,13 @@ use crate::state_codec::{ENCODED_MAX, decode, encode};
 struct Bench {
     dir: tempfile::TempDir,
     dispatch: SigningKey,
-    socket: UnixDatagram,
+    link: Channel,
+    handshakes: Channel,
     monitor: Monitor,
 }
 
 /// An agent `web1` that may restart lsws, whose init script counts its runs and starts a new process.
-fn bench(find_check: FindCheck, pending: impl FnOnce(&Path) -> Option<Pending>) -> Bench {
+fn bench(check: Option<Command>, pending: impl FnOnce(&Path) -> Option<Pending>) -> Bench {
     let dir = tempfile::tempdir().expect("a directory");
     let script = dir.path().join("lsws");
     let text = format!(
@@ -38,9 +42,11 @@ fn bench(find_check: FindCheck, pending: impl FnOnce(&Path) -> Option<Pending>) 
     let (dispatch, receipt) = (pair(), pair());
     let unit = Unit::new("lsws").expect("a unit");
     let lsws = Capability::new(OperationId::RestartWeb, unit, 3).expect("a capability");
-    let identity = ActingIdentity {
+    let identity = MonitorIdentity {
         receipt_key: SigningKey::from_pem(receipt.serialize_pem().as_bytes()).expect("a key"),
         dispatch_key: VerifyingKey::from_pem(dispatch.public_key_pem().as_bytes()).expect("a key"),
+        tls_key: TlsKey::from_pem(rcgen::KeyPair::generate().expect("a key").serialize_pem().as_bytes())
+            .expect("a key"),
         manifest: ManifestBody {
             agent_id: agent_id.clone(),
             client_id: ClientId::new("acme").expect("an id"),
@@ -65,13 +71,20 @@ fn bench(find_check: FindCheck, pending: impl FnOnce(&Path) -> Option<Pending>) 
         state: path,
         init_dir: dir.path().to_owned(),
         run_dir: dir.path().to_owned(),
+        network_user: "nobody".to_owned(),
     });
-    let (socket, acting) = UnixDatagram::pair().expect("a pair");
-    let mut monitor =
-        Monitor::new(acting, identity, file, Box::new(state), services).expect("an acting side");
-    monitor.find_check = find_check;
+    let (network, link, handshakes) = NetworkProcess::somebody();
+    let mut monitor = Monitor::new(network, identity, file, Box::new(state), services);
+    set_check(&mut monitor, check);
     let dispatch = SigningKey::from_pem(dispatch.serialize_pem().as_bytes()).expect("a key");
-    Bench { dir, dispatch, socket, monitor }
+    Bench { dir, dispatch, link, handshakes, monitor }
+}
+
+/// Lets `check` be the only check of everything.
+fn set_check(monitor: &mut Monitor, check: Option<Command>) {
+    for service in &mut monitor.services {
+        service.checks = check.clone().into_iter().collect();
+    }
 }
 
 impl Bench {
@@ -79,17 +92,17 @@ impl Bench {
         envelope(nonce)
     }
 
-    /// Lets the acting side work on one envelope, and reads the receipt.
+    /// Lets the monitor work on one envelope, and reads the receipt.
     fn execute(&mut self, body: &[u8]) -> Receipt {
         let signature = self.dispatch.sign(&envelope_message(body).expect("a message"));
         let request =
             Request::Execute { signature, body: heapless::Vec::from_slice(body).expect("an envelope") };
-        self.socket.send(&request.encode(Token(7))).expect("sent");
+        self.link.send(&request.encode(Token(7))).expect("sent");
         if let Some(job) = self.monitor.desk.take().expect("no stop") {
             self.monitor.perform(&job).expect("no stop");
         }
         let mut bytes = [0; REPLY_SIZE];
-        self.socket.recv(&mut bytes).expect("a reply");
+        self.link.recv(&mut bytes).expect("a reply");
         let Some((Token(7), Reply::Receipt { body, .. })) = Reply::decode(&bytes) else {
             panic!("no receipt")
         };
@@ -138,13 +151,13 @@ fn pending(phase: Phase) -> Option<Pending> {
 #[test]
 fn a_broken_configuration_refuses_the_restart_with_its_first_error_line() {
     let mut bench =
-        bench(|_, _| shell("echo 'lsws: [warn] old'; echo 'lsws: [emerg] bad port' >&2; exit 1"), |_| None);
+        bench(shell("echo 'lsws: [warn] old'; echo 'lsws: [emerg] bad port' >&2; exit 1"), |_| None);
     let receipt = bench.execute(&bench.envelope(1));
     assert_eq!(receipt.state, OutcomeState::Refused);
     assert_eq!(receipt.reason.as_str(), "preflight: lsws: [emerg] bad port");
     assert_eq!((receipt.exit, bench.runs()), (Some(1), 0));
     // Nothing was restarted, so the interval has not begun: a repaired configuration can go at once.
-    bench.monitor.find_check = |_, _| shell("exit 0");
+    set_check(&mut bench.monitor, shell("exit 0"));
     assert_eq!(bench.execute(&bench.envelope(2)).state, OutcomeState::Succeeded);
     assert_eq!(bench.runs(), 1);
 }
@@ -152,20 +165,15 @@ fn a_broken_configuration_refuses_the_restart_with_its_first_error_line() {
 #[test]
 fn the_operation_is_on_disk_before_its_check_and_its_restart_run() {
     // The check itself looks for the record: it fails unless our nonce is in the state file by then.
-    fn looks_for_record(_: &Operation, _: &Unit) -> Option<Command> {
-        let path = std::env::temp_dir().join(format!("secmon-record-{}", std::process::id()));
-        shell(&format!("grep -q aabbccdd00112233 \"$(cat {})\"/state", path.display()))
-    }
-    let mut bench = bench(looks_for_record, |_| None);
-    let pointer = std::env::temp_dir().join(format!("secmon-record-{}", std::process::id()));
-    std::fs::write(&pointer, bench.dir.path().display().to_string()).expect("a file");
+    let mut bench = bench(None, |_| None);
+    let state = bench.dir.path().join("state").display().to_string();
+    set_check(&mut bench.monitor, shell(&format!("grep -q aabbccdd00112233 {state}")));
     // And so does the restart, for its own process id.
     let script = bench.dir.path().join("lsws");
     let text = std::fs::read_to_string(&script).expect("a script");
     std::fs::write(&script, text.replace("echo run", "cp state state-at-run; echo $$ > own-pid; echo run"))
         .expect("a script");
     let receipt = bench.execute(&bench.envelope(0xaabb_ccdd_0011_2233));
-    std::fs::remove_file(&pointer).expect("removed");
     assert_eq!((receipt.state, receipt.reason.as_str()), (OutcomeState::Succeeded, ""));
     let copy = bench.dir.path().join("state-at-run");
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o600)).expect("a mode");
@@ -181,7 +189,7 @@ fn the_operation_is_on_disk_before_its_check_and_its_restart_run() {
 
 #[test]
 fn an_operation_that_had_not_begun_is_ended_without_running() {
-    let mut bench = bench(|_, _| None, |_| pending(Phase::Checking));
+    let mut bench = bench(None, |_| pending(Phase::Checking));
     recover::finish(&mut bench.monitor.desk, &bench.monitor.services).expect("no stop");
     let state = bench.on_disk();
     assert_eq!((state.pending, bench.runs()), (None, 0));
@@ -204,7 +212,7 @@ fn a_restart_that_was_done_when_the_agent_came_back_is_a_success() {
             program: gone,
         })
     };
-    let mut bench = bench(|_, _| None, restarted);
+    let mut bench = bench(None, restarted);
     recover::finish(&mut bench.monitor.desk, &bench.monitor.services).expect("no stop");
     std::fs::remove_file(bench.dir.path().join("lshttpd.pid")).expect("removed");
     let receipt =
@@ -218,14 +226,49 @@ fn a_restart_that_was_done_when_the_agent_came_back_is_a_success() {
 fn the_check_of_a_unit_is_its_own_with_its_version_filled_in() {
     let row = operation(OperationId::RestartPhp);
     let none = Unit::new("lsphp").expect("a unit");
-    assert!(preflight_command(row, &none).is_none());
-    // Only programs that are there are run, so this shows the filling where there is one at all.
-    for name in ["php8.2-fpm", "php-fpm"] {
+    assert!(preflight::candidates(row, &none).is_empty());
+    for (name, version) in [("php8.2-fpm", "8.2"), ("php-fpm", "")] {
         let unit = Unit::new(name).expect("a unit");
-        if let Some(command) = preflight_command(row, &unit) {
-            assert!(command.to_string().ends_with(" -t"));
-            assert!(!command.to_string().contains('*'));
-            assert!(PathBuf::from(command.program()).exists());
+        let checks = preflight::candidates(row, &unit);
+        assert!(!checks.is_empty(), "{name}");
+        for check in &checks {
+            let text = check.to_string();
+            assert!(text.ends_with(" -t") && !text.contains('*') && text.contains(version), "{text}");
+        }
+        assert_eq!(present_check(&checks), checks.iter().find(|check| check.program().exists()));
+    }
+}
+
+#[test]
+fn no_request_allocates_in_the_monitor() {
+    let mut bench = bench(None, |_| None);
+    let signed = |body: &[u8]| {
+        let signature = bench.dispatch.sign(&envelope_message(body).expect("a message"));
+        Request::Execute { signature, body: heapless::Vec::from_slice(body).expect("an envelope") }
+    };
+    let stale = Envelope { ts: 1, ..Envelope::read(&envelope(3)).expect("an envelope") };
+    let mut out = [0; ENVELOPE_MAX];
+    let stale = signed(stale.write(&mut out).expect("fits"));
+    let forged =
+        Request::Execute { signature: [1; 64], body: heapless::Vec::from_slice(b"{}").expect("fits") };
+    let hash = heapless::Vec::from_slice(&[7; 32]).expect("a hash");
+    let sign = crate::handshake::SignRequest { number: 1, hash }.encode();
+    // Twice each: what a library sets up at its first use is no request's own. A refusal is written to disk, its
+    // replay isn't.
+    for round in [false, true] {
+        for request in
+            [&stale, &stale, &forged, &Request::Health, &Request::ReceiptAfter(0), &Request::HereIAm]
+        {
+            bench.link.send(&request.encode(Token(7))).expect("sent");
+            bench.handshakes.send(&sign).expect("sent");
+            let mut job = Ok(None);
+            let counted = allocation_counter::measure(|| job = bench.monitor.desk.take());
+            assert!(job.expect("no stop").is_none());
+            if round {
+                assert_eq!(counted.count_total, 0, "{request:?}");
+            }
         }
     }
+    let answers = std::iter::repeat_with(|| bench.link.recv(&mut [0; REPLY_SIZE]));
+    assert_eq!(answers.take(10).filter(|answer| answer.is_ok()).count(), 10, "each was answered");
 }

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use secmon_sys::clock::wall_seconds;
 use secmon_sys::process::ProcessMark;
 use secmon_sys::wait::pause;
-use secmon_wire::{Envelope, Operation, OutcomeState, Unit, operation};
+use secmon_wire::{Envelope, OutcomeState, operation};
 
 use super::Bounds;
 use super::desk::{Desk, Job, Outcome, Stop};
 use super::reason::{Reason, reason};
-use super::service::{Instance, Services, Status};
+use super::service::{Instance, Service, Status};
 use crate::state::Phase;
 
 /// How often the unit is looked at.
@@ -23,9 +23,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const QUIET_TIME: Duration = Duration::from_secs(5);
 
 /// Finishes what is unfinished, if anything is.
-pub(crate) fn finish(desk: &mut Desk, services: &Services) -> Result<(), Stop> {
+pub(crate) fn finish(desk: &mut Desk, services: &[Service]) -> Result<(), Stop> {
     let Some(pending) = desk.unfinished() else { return Ok(()) };
-    let envelope = Box::new(Envelope::read(&pending.body).map_err(|_| Stop::BadState)?);
+    let envelope = Envelope::read(&pending.body).map_err(|_| Stop::BadState)?;
     let row = operation(envelope.action);
     let job = Job { envelope, body: pending.body, unit: pending.unit };
     let outcome = match pending.phase {
@@ -34,7 +34,9 @@ pub(crate) fn finish(desk: &mut Desk, services: &Services) -> Result<(), Stop> {
             ..Outcome::refused(reason("interrupted", "the agent stopped before the restart began"))
         },
         Phase::Restarting { before, program } => {
-            let after = wait_for(desk, services, row, &job.unit, &before, program);
+            let service = services.iter().find(|s| s.operation().id == row.id && *s.unit() == job.unit);
+            let service = service.ok_or(Stop::BadState)?;
+            let after = wait_for(desk, service, &before, program);
             outcome(before, after)
         }
     };
@@ -42,14 +44,14 @@ pub(crate) fn finish(desk: &mut Desk, services: &Services) -> Result<(), Stop> {
     desk.conclude(&job, Outcome { duration_ms, ..outcome })
 }
 
-fn outcome(before: Instance, after: Result<Status, String>) -> Outcome {
+fn outcome(before: Instance, after: Result<Status, Reason>) -> Outcome {
     let (state, reason) = match &after {
         Ok(status) if status.is_replacement_of(&before) => (OutcomeState::Succeeded, Reason::new()),
         Ok(status) => {
             let how = if status.active { "runs as the same instance as before" } else { "does not run" };
             (
                 OutcomeState::Failed,
-                reason("interrupted", &format!("the agent stopped during the restart; the unit {how}")),
+                reason("interrupted", format_args!("the agent stopped during the restart; the unit {how}")),
             )
         }
         Err(what) => (OutcomeState::Failed, reason("interrupted", what)),
@@ -61,17 +63,15 @@ fn outcome(before: Instance, after: Result<Status, String>) -> Outcome {
 /// Waits until the unit is replaced, or nothing will replace it any more, or its time is over.
 fn wait_for(
     desk: &mut Desk,
-    services: &Services,
-    row: &Operation,
-    unit: &Unit,
+    service: &Service,
     before: &Instance,
     program: ProcessMark,
-) -> Result<Status, String> {
+) -> Result<Status, Reason> {
     let begun = Instant::now();
-    let deadline = begun + row.time();
+    let deadline = begun + service.operation().time();
     let mut quiet_since = begun;
     loop {
-        let status = services.status(row, unit, desk)?;
+        let status = service.status(desk)?;
         let now = Instant::now();
         let at_work = status.changing || program.runs();
         if at_work {
@@ -82,7 +82,7 @@ fn wait_for(
         if now >= deadline {
             // What is still at work now would change the unit after we have said how it ended.
             program.kill_group();
-            return services.status(row, unit, desk);
+            return service.status(desk);
         }
         pause(now + LOOK_EVERY, desk);
     }

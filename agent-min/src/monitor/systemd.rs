@@ -1,8 +1,11 @@
 //! What `systemctl show` says, read (systemctl(1), org.freedesktop.systemd1(5)). Pure.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
+use super::reason::detail;
 use super::service::{Instance, Presence, Status};
 
+/// Where journalctl may be.
+pub(crate) const JOURNALS: &[&str] = &["/usr/bin/journalctl", "/bin/journalctl"];
 /// Where systemctl may be.
 pub(crate) const PROGRAMS: &[&str] = &["/usr/bin/systemctl", "/bin/systemctl"];
 
@@ -17,14 +20,36 @@ pub(crate) fn restart_args(unit: &str) -> [String; 4] {
     ["--no-pager".into(), "--no-ask-password".into(), "restart".into(), format!("{unit}.service")]
 }
 
+/// The arguments that list the units of this host among `patterns`.
+pub(crate) fn list_args<'a>(patterns: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let fixed = ["--no-pager", "--no-ask-password", "--no-legend", "list-unit-files"];
+    // Our one-name wildcard, in systemd's language.
+    let patterns = patterns.map(|name| format!("{}.service", name.replace('?', "*")));
+    fixed.map(str::to_owned).into_iter().chain(patterns).collect()
+}
+
+/// The arguments that show what a unit's own processes have just written. Not older than any restart takes, so
+/// that a start which says nothing isn't given words of long ago.
+pub(crate) fn journal_args(unit: &str) -> Vec<String> {
+    let fixed = ["--no-pager", "--quiet", "--output=cat", "--lines=5", "--since=-3min"];
+    fixed.map(str::to_owned).into_iter().chain([format!("_SYSTEMD_UNIT={unit}.service")]).collect()
+}
+
+/// The units that the answer to [`list_args`] names, but for templates.
+pub(crate) fn listed(output: &str) -> impl Iterator<Item = &str> {
+    let names =
+        output.lines().filter_map(|line| line.split_ascii_whitespace().next()?.strip_suffix(".service"));
+    names.filter(|name| !name.ends_with('@'))
+}
+
 /// Reads the answer to [`status_args`]; `None` if it isn't one.
 pub(crate) fn parse_status(unit: &str, output: &str) -> Option<Status> {
     let field = |name: &str| output.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
     let active = field("ActiveState")?;
     let presence = match field("LoadState")? {
         "loaded" => Presence::Present,
-        "not-found" => Presence::Absent(format!("no unit {unit}.service")),
-        other => Presence::Absent(format!("the unit {unit}.service is {other}")),
+        "not-found" => Presence::NotFound,
+        other => Presence::Absent(detail(format_args!("the unit {unit}.service is {other}"))),
     };
     let job = field("Job").unwrap_or_default();
     let changing = matches!(active, "activating" | "deactivating" | "reloading" | "refreshing");
@@ -55,15 +80,23 @@ mod tests {
     #[test]
     fn a_unit_that_is_missing_masked_or_broken_is_absent() {
         for (load, reason) in [
-            ("not-found", "no unit nginx.service"),
             ("masked", "the unit nginx.service is masked"),
             ("bad-setting", "the unit nginx.service is bad-setting"),
         ] {
             let output = format!("LoadState={load}\nActiveState=inactive\nInvocationID=\n");
             let status = parse_status("nginx", &output).expect("a status");
-            assert_eq!(status.presence, Presence::Absent(reason.into()));
+            assert_eq!(status.presence, Presence::Absent(detail(reason)));
             assert!(!status.active);
         }
+    }
+
+    #[test]
+    fn a_unit_that_is_not_installed_is_not_found_and_the_list_says_what_is() {
+        let status = parse_status("nginx", "LoadState=not-found\nActiveState=inactive\nInvocationID=\n");
+        assert_eq!(status.expect("a status").presence, Presence::NotFound);
+        let list = "php8.2-fpm.service enabled enabled\nphp8.3-fpm.service  disabled enabled\n\
+                    postgresql@.service indirect enabled\nodd\n\n";
+        assert_eq!(listed(list).collect::<Vec<_>>(), ["php8.2-fpm", "php8.3-fpm"]);
     }
 
     #[test]
@@ -92,6 +125,14 @@ mod tests {
         assert_eq!(
             status_args("nginx").join(" "),
             "--no-pager --no-ask-password show -p LoadState,ActiveState,InvocationID,Job nginx.service"
+        );
+        assert_eq!(
+            journal_args("nginx").join(" "),
+            "--no-pager --quiet --output=cat --lines=5 --since=-3min _SYSTEMD_UNIT=nginx.service"
+        );
+        assert_eq!(
+            list_args(["php-fpm", "php*-fpm"].into_iter()).join(" "),
+            "--no-pager --no-ask-password --no-legend list-unit-files php-fpm.service php*-fpm.service"
         );
         assert_eq!(restart_args("nginx").join(" "), "--no-pager --no-ask-password restart nginx.service");
     }

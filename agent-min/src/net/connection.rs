@@ -1,7 +1,7 @@
 //! One connection: requests in order, one at a time, each with its deadlines, until it ends.
 //!
 //! Pipelined requests wait in the buffer; what doesn't fit waits in the peer. Nothing here knows what an
-//! envelope may do: its form is checked, and the acting side does the rest.
+//! envelope may do: its form is checked, and the monitor does the rest.
 
 use std::io;
 
@@ -140,7 +140,7 @@ impl<'a> Connection<'a> {
     }
 
     async fn execute(&mut self, signature: Option<Signature>, body: &[u8]) -> Result<Answer<'a>, Failure> {
-        // Bytes that are no envelope go no further than here; the acting side sees signed ones only.
+        // Bytes that are no envelope go no further than here; the monitor sees signed ones only.
         if let Err(error) = Envelope::read(body) {
             return Err(Failure::Malformed(error));
         }

@@ -23,9 +23,9 @@ pub(crate) const IDLE_TIME: Duration = Duration::from_secs(60);
 pub(crate) const WRITE_TIME: Duration = Duration::from_secs(10);
 /// Until a peer has ended a connection that we have ended.
 pub(crate) const LINGER_TIME: Duration = Duration::from_secs(1);
-/// Until the acting side has answered a request that runs nothing.
+/// Until the monitor has answered a request that runs nothing.
 pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(10);
-/// Until the acting side has answered an envelope: the longest operation with its check, its graces and the
+/// Until the monitor has answered an envelope: the longest operation with its check, its graces and the
 /// finding of its status.
 pub(crate) const EXECUTE_TIME: Duration = Duration::from_secs(240);
 /// How long no connection is accepted after accepting failed (out of descriptors, say).

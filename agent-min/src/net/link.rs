@@ -1,4 +1,4 @@
-//! The network side's end of the socket pair: asks the acting side, and hands each answer to who asked.
+//! The network process's end of the channel: asks the monitor, and hands each answer to who asked.
 //!
 //! Every connection has a slot of its own, and at most one question at a time. A token is the slot and a
 //! count, so an answer that comes too late for its question finds nobody.
@@ -6,11 +6,11 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
-use std::os::unix::net::UnixDatagram;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use async_io::Async;
+use secmon_sys::channel::Channel;
 
 use super::deadline::within;
 use super::limits::{ANSWER_TIME, CONNECTIONS_MAX, EXECUTE_TIME};
@@ -19,7 +19,7 @@ use crate::message::{REPLY_SIZE, Reply, Request, Token};
 /// The link, shared by all connections of the one network thread.
 #[derive(Debug)]
 pub(crate) struct Link {
-    socket: Async<UnixDatagram>,
+    channel: Async<Channel>,
     slots: RefCell<[Slot; CONNECTIONS_MAX]>,
 }
 
@@ -47,8 +47,8 @@ enum Asking {
 }
 
 impl Link {
-    pub(crate) fn new(socket: UnixDatagram) -> io::Result<Self> {
-        Ok(Self { socket: Async::new(socket)?, slots: RefCell::default() })
+    pub(crate) fn new(channel: Channel) -> io::Result<Self> {
+        Ok(Self { channel: Async::new(channel)?, slots: RefCell::default() })
     }
 
     /// A place for one more connection; `None` if all are taken.
@@ -59,18 +59,24 @@ impl Link {
         Some(Seat { link: self, index })
     }
 
-    /// Hands out answers for as long as the acting side is there.
+    /// Tells the monitor something that has no answer.
+    pub(crate) fn tell(&self, message: &[u8]) -> io::Result<()> {
+        self.channel.get_ref().send(message)
+    }
+
+    /// Hands out answers for as long as the monitor is there.
     pub(crate) async fn deliver(&self) -> io::Error {
-        let mut bytes = [0_u8; REPLY_SIZE + 1];
+        let mut bytes = [0_u8; REPLY_SIZE];
         loop {
-            match self.socket.recv(&mut bytes).await {
+            match self.channel.read_with(|channel| channel.recv(&mut bytes)).await {
                 Ok(0) => return io::ErrorKind::UnexpectedEof.into(),
-                Ok(length) => {
-                    if let Some((token, reply)) = bytes.get(..length).and_then(Reply::decode) {
-                        self.hand_over(token, reply);
+                Ok(length) => match bytes.get(..length).and_then(Reply::decode) {
+                    Some((token, Reply::AreYouThere)) => {
+                        let _full_says_enough = self.tell(&Request::HereIAm.encode(token));
                     }
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Some((token, reply)) => self.hand_over(token, reply),
+                    None => {}
+                },
                 Err(e) => return e,
             }
         }
@@ -96,7 +102,7 @@ impl Seat<'_> {
     pub(crate) async fn ask(&mut self, request: &Request) -> Option<Reply> {
         let time = match request {
             Request::Execute { .. } => EXECUTE_TIME,
-            Request::ReceiptAfter(_) | Request::Health => ANSWER_TIME,
+            Request::ReceiptAfter(_) | Request::Health | Request::Ready(_) | Request::HereIAm => ANSWER_TIME,
         };
         self.ask_within(request, time).await
     }
@@ -109,7 +115,7 @@ impl Seat<'_> {
         })?;
         let question = request.encode(token_of(self.index, count));
         // Not awaited: a full queue is an answer of its own.
-        self.link.socket.get_ref().send(&question).ok()?;
+        self.link.channel.get_ref().send(&question).ok()?;
         let reply = within(time, async { Ok(self.answer().await) }).await.ok().flatten();
         self.with_slot(|slot| slot.asking = Asking::Nothing);
         reply
@@ -156,28 +162,28 @@ mod tests {
 
     use super::*;
 
-    fn linked() -> (Link, UnixDatagram) {
-        let (ours, theirs) = UnixDatagram::pair().expect("a pair");
+    fn linked() -> (Link, Channel) {
+        let (ours, theirs) = Channel::pair().expect("a pair");
         (Link::new(ours).expect("a link"), theirs)
     }
 
-    fn next_question(acting: &UnixDatagram) -> Token {
+    fn next_question(monitor: &Channel) -> Token {
         let mut bytes = [0; crate::message::REQUEST_SIZE];
-        acting.recv(&mut bytes).expect("a question");
+        monitor.recv(&mut bytes).expect("a question");
         Request::decode(&bytes).expect("a request").0
     }
 
     #[test]
     fn each_answer_finds_the_connection_that_asked() {
-        let (link, acting) = linked();
+        let (link, monitor) = linked();
         let (mut one, mut two) = (link.seat().expect("a seat"), link.seat().expect("a seat"));
         let work = std::thread::spawn(move || {
-            let (first, second) = (next_question(&acting), next_question(&acting));
+            let (first, second) = (next_question(&monitor), next_question(&monitor));
             // Answered in the other order.
             for (token, reply) in [(second, Reply::Malformed), (first, Reply::Forbidden)] {
-                acting.send(&reply.encode(token)).expect("an answer");
+                monitor.send(&reply.encode(token)).expect("an answer");
             }
-            acting
+            monitor
         });
         let asked = zip(one.ask(&Request::Health), two.ask(&Request::Health));
         let answers = block_on(or(async { Some(asked.await) }, async {
@@ -185,20 +191,20 @@ mod tests {
             None
         }));
         assert_eq!(answers, Some((Some(Reply::Forbidden), Some(Reply::Malformed))));
-        work.join().expect("the acting side");
+        work.join().expect("the monitor");
     }
 
     #[test]
     fn an_answer_that_is_too_late_does_not_answer_the_next_question() {
-        let (link, acting) = linked();
+        let (link, monitor) = linked();
         let mut seat = link.seat().expect("a seat");
         assert_eq!(block_on(seat.ask_within(&Request::Health, Duration::ZERO)), None);
-        let late = next_question(&acting);
-        acting.send(&Reply::Forbidden.encode(late)).expect("an answer");
+        let late = next_question(&monitor);
+        monitor.send(&Reply::Forbidden.encode(late)).expect("an answer");
         let work = std::thread::spawn(move || {
-            let token = next_question(&acting);
-            acting.send(&Reply::NoReceipt.encode(token)).expect("an answer");
-            acting
+            let token = next_question(&monitor);
+            monitor.send(&Reply::NoReceipt.encode(token)).expect("an answer");
+            monitor
         });
         let asked = async { seat.ask(&Request::ReceiptAfter(0)).await };
         let answer = block_on(or(asked, async {
@@ -206,19 +212,19 @@ mod tests {
             None
         }));
         assert_eq!(answer, Some(Reply::NoReceipt));
-        work.join().expect("the acting side");
+        work.join().expect("the monitor");
     }
 
     #[test]
     fn a_full_queue_is_an_answer_and_not_a_wait() {
-        let (link, _acting) = linked();
+        let (link, _monitor) = linked();
         let mut seats: Vec<_> = std::iter::from_fn(|| link.seat()).collect();
         assert_eq!(seats.len(), CONNECTIONS_MAX);
         // Nobody takes the questions, so sooner or later one finds no room at once.
         let full = (0..10_000).any(|_| {
             let seat = seats.first_mut().expect("a seat");
             let question = Request::Health.encode(token_of(seat.index, 0));
-            link.socket.get_ref().send(&question).is_err()
+            link.channel.get_ref().send(&question).is_err()
         });
         assert!(full);
         let seat = seats.first_mut().expect("a seat");
@@ -227,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_seat_is_free_again_when_its_connection_ends() {
-        let (link, _acting) = linked();
+        let (link, _monitor) = linked();
         let seats: Vec<_> = std::iter::from_fn(|| link.seat()).collect();
         assert!(link.seat().is_none());
         drop(seats);

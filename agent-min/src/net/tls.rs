@@ -10,9 +10,10 @@ use std::sync::Arc;
 use async_io::Async;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, TrustAnchor, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, ServerConnection,
     SignatureScheme, version::TLS13,
@@ -33,16 +34,18 @@ pub(crate) fn tls_config(
     provider: &Arc<CryptoProvider>,
     authority: CertificateDer<'static>,
     chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    key: Arc<dyn SigningKey>,
 ) -> Result<Arc<ServerConfig>, Error> {
     let anchor = webpki::anchor_from_trusted_cert(&authority)
         .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?
         .to_owned();
     let hint = vec![DistinguishedName::in_sequence(&anchor.subject)];
+    let certified = CertifiedKey::new(chain, key);
+    certified.keys_match()?;
     let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(Arc::new(ControlPlaneOnly { anchor, hint }))
-        .with_single_cert(chain, key)?;
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     // The control plane keeps its connections; sessions would only be memory that a peer can fill.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;

@@ -2,26 +2,31 @@
 //! `PATH` and `LANG`, `/dev/null` as input, one pipe for both outputs, every other descriptor closed, default
 //! signals, and a process group of its own.
 //!
-//! The agent has threads, so between `fork` and `execve` only async-signal-safe calls are made
-//! (signal-safety(7)); everything that allocates is prepared before.
+//! Starting one allocates nothing: the words are copied when the [`Command`] is made.
 
 use std::convert::Infallible;
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::fcntl::OFlag;
 use nix::libc;
-use nix::unistd::{ForkResult, Pid, fork, pipe2};
+use nix::unistd::{Pid, pipe2};
+
+use crate::child::{Launch, Launched};
+use crate::process::ProcPath;
 
 /// The whole environment of every program.
 pub const ENVIRONMENT: [&CStr; 2] =
     [c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", c"LANG=C"];
+
+/// Words of the longest command.
+pub const WORDS_MAX: usize = 32;
 
 /// A program with its whole argument list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +54,7 @@ pub struct Child {
 }
 
 impl Command {
-    /// A command, if `program` is an absolute path and no word holds a NUL.
+    /// A command, if `program` is an absolute path, no word holds a NUL and there are at most [`WORDS_MAX`].
     pub fn new<W: AsRef<str>>(program: &Path, args: impl IntoIterator<Item = W>) -> Option<Self> {
         if !program.is_absolute() {
             return None;
@@ -58,7 +63,7 @@ impl Command {
         for arg in args {
             argv.push(CString::new(arg.as_ref()).ok()?);
         }
-        Some(Self { argv })
+        (argv.len() <= WORDS_MAX).then_some(Self { argv })
     }
 
     /// The program's path.
@@ -82,22 +87,21 @@ impl Command {
         orphan: Orphan,
         record: impl FnOnce(u32) -> Result<(), E>,
     ) -> Result<io::Result<Child>, E> {
-        let held = match self.fork_held(orphan) {
+        let mut held = match self.fork_held(orphan) {
             Ok(held) => held,
             Err(e) => return Ok(Err(e)),
         };
-        match record(held.child.id()) {
+        match record(id(held.launched.pid)) {
             Ok(()) => Ok(held.release()),
             Err(e) => {
-                drop(held.go);
-                let _reaped = nix::sys::wait::waitpid(held.child.pid, None);
+                held.launched.go = None;
+                held.launched.reap();
                 Err(e)
             }
         }
     }
 
     fn fork_held(&self, orphan: Orphan) -> io::Result<Held> {
-        let null = OpenOptions::new().read(true).open("/dev/null")?;
         let (output, input) = pipe2(OFlag::O_CLOEXEC)?;
         let input = match orphan {
             Orphan::Ends => input,
@@ -105,55 +109,43 @@ impl Command {
         };
         // The reading end must not block: a daemon that keeps the writing end open is not waited for.
         nix::fcntl::fcntl(&output, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        let (error_out, error_in) = pipe2(OFlag::O_CLOEXEC)?;
-        let (go_out, go_in) = pipe2(OFlag::O_CLOEXEC)?;
-        let argv = pointers(self.argv.iter().map(CString::as_c_str));
-        let environment = pointers(ENVIRONMENT.into_iter());
-        let plan = Plan {
+        let mut argv = [std::ptr::null(); WORDS_MAX + 1];
+        for (pointer, word) in argv.iter_mut().take(WORDS_MAX).zip(&self.argv) {
+            *pointer = word.as_ptr();
+        }
+        let [path, language] = ENVIRONMENT.map(CStr::as_ptr);
+        let launched = Launch {
             argv: &argv,
-            environment: &environment,
-            stdin: null.as_raw_fd(),
-            output: input.as_raw_fd(),
-            error: error_in.as_raw_fd(),
-            go: go_out.as_raw_fd(),
-            go_other_end: go_in.as_raw_fd(),
-            close_below: descriptors_at_most(),
-        };
-        // SAFETY: the child calls `Plan::become_program` only, which makes async-signal-safe calls on prepared
-        // memory and never returns.
-        let pid = match unsafe { fork() }? {
-            ForkResult::Child => plan.become_program(),
-            ForkResult::Parent { child } => child,
-        };
-        Ok(Held {
-            child: Child { pid, output: File::from(output) },
-            go: File::from(go_in),
-            error: File::from(error_out),
-        })
+            environment: &[path, language, std::ptr::null()],
+            output: Some(input.as_fd()),
+            keep: &[],
+            held: true,
+            leads_group: true,
+            dies_with_us: false,
+        }
+        .fork()?;
+        Ok(Held { launched, output: File::from(output) })
     }
 }
 
 /// A process that waits to become its program.
 struct Held {
-    child: Child,
-    go: File,
-    error: File,
+    launched: Launched,
+    output: File,
 }
 
 impl Held {
     fn release(mut self) -> io::Result<Child> {
+        let pid = self.launched.pid;
         // Also here, so that the group exists whichever of the two runs first. It fails once the program
         // has started, and then the child has done it.
-        let _done_by_the_child = nix::unistd::setpgid(self.child.pid, self.child.pid);
-        let told = self.go.write_all(&[1]);
-        drop(self.go);
-        let mut errno = [0_u8; 4];
-        if self.error.read_exact(&mut errno).is_ok() || told.is_err() {
-            let _reaped = nix::sys::wait::waitpid(self.child.pid, None);
+        let _done_by_the_child = nix::unistd::setpgid(pid, pid);
+        let told = self.launched.go.take().map_or(Ok(()), |mut go| go.write_all(&[1]));
+        if told.is_err() {
+            self.launched.reap();
             told?;
-            return Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno)));
         }
-        Ok(self.child)
+        Ok(Child { pid: self.launched.started()?, output: self.output })
     }
 }
 
@@ -177,8 +169,12 @@ impl fmt::Display for Command {
 impl Child {
     /// Its process id, which is its process group's id too.
     pub fn id(&self) -> u32 {
-        u32::try_from(self.pid.as_raw()).unwrap_or(0)
+        id(self.pid)
     }
+}
+
+fn id(pid: Pid) -> u32 {
+    u32::try_from(pid.as_raw()).unwrap_or(0)
 }
 
 /// The pipe behind `input`, opened for reading and writing at once. Needs `/proc`; `None` without it.
@@ -187,112 +183,7 @@ fn both_ends(input: &OwnedFd) -> Option<OwnedFd> {
         .read(true)
         .write(true)
         .custom_flags(libc::O_NONBLOCK)
-        .open(format!("/proc/self/fd/{}", input.as_raw_fd()))
+        .open(ProcPath::new(format_args!("/proc/self/fd/{}", input.as_raw_fd()))?)
         .ok()
         .map(OwnedFd::from)
-}
-
-/// Null-terminated, as `execve` wants it. The pointers are good for as long as the strings are.
-fn pointers<'a>(strings: impl Iterator<Item = &'a CStr>) -> Vec<*const libc::c_char> {
-    strings.map(CStr::as_ptr).chain([std::ptr::null()]).collect()
-}
-
-/// No descriptor of ours is at or above this. Asked before `fork`.
-fn descriptors_at_most() -> RawFd {
-    const ENOUGH: RawFd = 65_536; // the agent holds fewer than a hundred
-    let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE);
-    limit.map_or(ENOUGH, |(soft, _)| RawFd::try_from(soft).unwrap_or(ENOUGH).min(ENOUGH))
-}
-
-/// Everything that the child needs, prepared.
-struct Plan<'a> {
-    argv: &'a [*const libc::c_char],
-    environment: &'a [*const libc::c_char],
-    stdin: RawFd,
-    output: RawFd,
-    error: RawFd,
-    /// A byte here is the permission to run; its end is the refusal.
-    go: RawFd,
-    go_other_end: RawFd,
-    close_below: RawFd,
-}
-
-impl Plan<'_> {
-    /// In the child: becomes the program, or writes the error number to the error pipe and ends.
-    fn become_program(&self) -> ! {
-        // SAFETY: async-signal-safe calls on descriptors and memory that the parent prepared and that `fork`
-        // copied; `argv` and `environment` are null-terminated lists of C strings that outlive the call.
-        unsafe {
-            // Our own copy would keep the pipe from ever ending.
-            libc::close(self.go_other_end);
-            let mut byte = 0_u8;
-            loop {
-                match libc::read(self.go, (&raw mut byte).cast(), 1) {
-                    1 => break,
-                    -1 if nix::errno::Errno::last_raw() == libc::EINTR => {}
-                    _ => libc::_exit(127),
-                }
-            }
-            if libc::setpgid(0, 0) == 0
-                && libc::dup2(self.stdin, 0) >= 0
-                && libc::dup2(self.output, 1) >= 0
-                && libc::dup2(self.output, 2) >= 0
-                && (self.error == ERROR_FD || libc::dup3(self.error, ERROR_FD, libc::O_CLOEXEC) >= 0)
-                && libc::chdir(c"/".as_ptr()) == 0
-            {
-                close_from(FIRST_TO_CLOSE, self.close_below);
-                reset_signals();
-                libc::umask(0o022);
-                if let Some(program) = self.argv.first() {
-                    libc::execve(*program, self.argv.as_ptr(), self.environment.as_ptr());
-                }
-            }
-            let errno = nix::errno::Errno::last_raw().to_ne_bytes();
-            libc::write(ERROR_FD, errno.as_ptr().cast(), errno.len());
-            libc::_exit(127)
-        }
-    }
-}
-
-/// Where the error pipe is in the child, until `execve` closes it.
-const ERROR_FD: RawFd = 3;
-const FIRST_TO_CLOSE: RawFd = 4;
-
-/// Closes every descriptor from `first` up.
-///
-/// # Safety
-/// Only in a child between `fork` and `execve`: what owned the descriptors must not use them again.
-unsafe fn close_from(first: RawFd, below: RawFd) {
-    // SAFETY: plain system calls; closing a number that is not open is an error without effect.
-    unsafe {
-        // Linux 5.9 and later; the widest integers of the call are passed whole on every word size.
-        if libc::syscall(libc::SYS_close_range, first as libc::c_uint, libc::c_uint::MAX, 0 as libc::c_uint)
-            == 0
-        {
-            return;
-        }
-        let mut descriptor = first;
-        while descriptor < below {
-            libc::close(descriptor);
-            descriptor = descriptor.saturating_add(1);
-        }
-    }
-}
-
-/// Gives every signal its default meaning back (Rust ignores SIGPIPE) and unblocks all.
-///
-/// # Safety
-/// Only in a child between `fork` and `execve`.
-unsafe fn reset_signals() {
-    const SIGNALS: std::ops::RangeInclusive<libc::c_int> = 1..=64;
-    // SAFETY: `signal`, `sigemptyset` and `sigprocmask` are async-signal-safe; the numbers that the C library
-    // keeps for itself are refused without effect; an all-zero `sigset_t` is a valid value to initialise.
-    unsafe {
-        for number in SIGNALS {
-            libc::signal(number, libc::SIG_DFL);
-        }
-        let mut none: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&mut none);
-        libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
-    }
 }

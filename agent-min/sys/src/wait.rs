@@ -1,24 +1,23 @@
 //! Waits for a program, or for a moment, while the caller's other work goes on.
 //!
-//! The output is read as it comes: the first [`OUTPUT_KEPT`] bytes are kept, the rest is read and dropped, so
-//! a talkative program never fills the pipe. At the deadline the whole process group gets SIGTERM and, a
-//! grace later, SIGKILL. What counts is the program itself: a daemon that it started and that keeps the
-//! pipe open is not waited for.
+//! The output is read as it comes: the first bytes are kept in the caller's buffer, the rest is read and
+//! dropped, so a talkative program never fills the pipe. At the deadline the whole process group gets SIGTERM
+//! and, a grace later, SIGKILL. What counts is the program itself: a daemon that it started and that keeps
+//! the pipe open is not waited for.
 
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::libc;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use crate::process::{has_ended, pidfd_open};
 use crate::spawn::Child;
 
-/// Bytes of a program's output that are kept.
+/// Bytes of a program's output that are worth keeping: the size of a buffer for [`Child::wait`].
 pub const OUTPUT_KEPT: usize = 4096;
 /// How long a program has between SIGTERM and SIGKILL.
 pub const TERM_GRACE: Duration = Duration::from_secs(3);
@@ -28,11 +27,18 @@ const KILL_GRACE: Duration = Duration::from_secs(2);
 /// How often a child is looked at where the kernel has no pidfd (before Linux 5.3).
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// Descriptors that other work can come from.
+pub const SIDE_FDS: usize = 2;
+
 /// Other work that must go on meanwhile.
 pub trait Side {
-    /// Becomes readable when there is some; `None` if there never is.
-    fn fd(&self) -> Option<BorrowedFd<'_>>;
-    /// Does it. Must not block, and must not leave the descriptor readable for ever.
+    /// Each becomes readable when there is some; `None` if there never is.
+    fn fds(&self) -> [Option<BorrowedFd<'_>>; SIDE_FDS];
+    /// When there is some without that; `None` if there never is.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+    /// Does it. Must not block, and must not leave a descriptor readable for ever.
     fn ready(&mut self);
 }
 
@@ -41,8 +47,8 @@ pub trait Side {
 pub struct Alone;
 
 impl Side for Alone {
-    fn fd(&self) -> Option<BorrowedFd<'_>> {
-        None
+    fn fds(&self) -> [Option<BorrowedFd<'_>>; SIDE_FDS] {
+        [None; SIDE_FDS]
     }
 
     fn ready(&mut self) {}
@@ -50,20 +56,21 @@ impl Side for Alone {
 
 /// How a program ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct Ended<'o> {
     /// Its exit status, negative for a signal; `None` if it could not be learned.
     pub exit: Option<i32>,
     /// Whether it was killed because its time was over.
     pub timed_out: bool,
     /// The beginning of what it wrote.
-    pub output: Vec<u8>,
+    pub output: &'o [u8],
 }
 
 impl Child {
-    /// Waits until the program has ended, at most until `deadline` and the two graces.
-    pub fn wait(mut self, deadline: Instant, side: &mut dyn Side) -> Ended {
+    /// Waits until the program has ended, at most until `deadline` and the two graces. As much of its output
+    /// is kept as `kept` has room for.
+    pub fn wait<'o>(mut self, deadline: Instant, side: &mut dyn Side, kept: &'o mut [u8]) -> Ended<'o> {
         let pidfd = pidfd_open(self.pid);
-        let mut output = Vec::with_capacity(OUTPUT_KEPT);
+        let mut output = Output { kept, length: 0 };
         let mut reading = true;
         let mut stage = Stage::Running;
         let mut until = deadline;
@@ -78,7 +85,7 @@ impl Child {
             self.wait_for_anything(pidfd.as_ref(), reading, until, side);
             reading = reading && self.read_some(&mut output);
         }
-        while reading && self.read_some(&mut output) && output.len() < OUTPUT_KEPT {
+        while reading && self.read_some(&mut output) && !output.is_full() {
             if !self.has_output() {
                 break;
             }
@@ -88,6 +95,8 @@ impl Child {
             // can't be anybody else's.
             let _gone_already = killpg(self.pid, Signal::SIGKILL);
         }
+        let Output { kept, length } = output;
+        let output = kept.get(..length).unwrap_or_default();
         Ended { exit: reap(self.pid), timed_out: stage != Stage::Running, output }
     }
 
@@ -103,13 +112,12 @@ impl Child {
     }
 
     /// Reads once. False at the end of the output, or where reading fails.
-    fn read_some(&mut self, kept: &mut Vec<u8>) -> bool {
+    fn read_some(&mut self, output: &mut Output<'_>) -> bool {
         let mut piece = [0_u8; 1024];
         match self.output.read(&mut piece) {
             Ok(0) => false,
             Ok(length) => {
-                let room = OUTPUT_KEPT.saturating_sub(kept.len());
-                kept.extend(piece.iter().take(length.min(room)));
+                output.keep(piece.get(..length).unwrap_or_default());
                 true
             }
             Err(e) => matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
@@ -117,8 +125,7 @@ impl Child {
     }
 
     fn has_output(&self) -> bool {
-        let mut fds = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
-        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+        readable([Some(self.output.as_fd())], Some(Instant::now())) == [true]
     }
 }
 
@@ -129,10 +136,52 @@ pub fn pause(until: Instant, side: &mut dyn Side) {
     }
 }
 
-/// Waits until there is other work, without an end.
+/// Waits until there is other work.
 pub fn wait_for_work(side: &dyn Side) {
-    let Some(fd) = side.fd() else { return };
-    let _interrupted = poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], PollTimeout::NONE);
+    let (fds, due) = (side.fds(), side.due());
+    if due.is_some() || fds.iter().any(Option::is_some) {
+        let _which = readable(fds, due);
+    }
+}
+
+/// Waits until at least one of the descriptors can be read, or has ended or failed, which reading will say;
+/// at most until `until`. Which of them. None after a signal, too.
+pub fn readable<const N: usize>(fds: [Option<BorrowedFd<'_>>; N], until: Option<Instant>) -> [bool; N] {
+    let timeout = until.map_or(-1, |until| {
+        let left = until.saturating_duration_since(Instant::now());
+        // Rounded up, so that the last fraction of a millisecond is not spent in a busy loop.
+        let milliseconds = left.as_nanos().div_ceil(1_000_000).min(60_000);
+        libc::c_int::try_from(milliseconds).unwrap_or(60_000)
+    });
+    // The kernel skips negative descriptors (poll(2)).
+    let mut polled = fds.map(|fd| libc::pollfd {
+        fd: fd.map_or(-1, |fd| fd.as_raw_fd()),
+        events: libc::POLLIN,
+        revents: 0,
+    });
+    // SAFETY: the list is ours, of the length that is said, for the whole call.
+    let ready = unsafe { libc::poll(polled.as_mut_ptr(), N as libc::nfds_t, timeout) };
+    polled.map(|fd| ready > 0 && fd.revents != 0)
+}
+
+/// The beginning of an output, as far as there is room.
+struct Output<'o> {
+    kept: &'o mut [u8],
+    length: usize,
+}
+
+impl Output<'_> {
+    fn keep(&mut self, piece: &[u8]) {
+        let room = self.kept.get_mut(self.length..).unwrap_or_default();
+        for (to, from) in room.iter_mut().zip(piece) {
+            *to = *from;
+        }
+        self.length = self.length.saturating_add(piece.len()).min(self.kept.len());
+    }
+
+    fn is_full(&self) -> bool {
+        self.length == self.kept.len()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,42 +193,13 @@ enum Stage {
 
 /// Waits for the side's descriptor or one of the others, at most until `until`, and lets the side work.
 fn wait_readable(others: [Option<BorrowedFd<'_>>; 2], until: Instant, side: &mut dyn Side) {
-    let left = until.saturating_duration_since(Instant::now());
-    // Rounded up, so that the last fraction of a millisecond is not spent in a busy loop.
-    let milliseconds = left.as_millis().saturating_add(1).min(60_000);
-    let timeout = PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::ZERO);
-    let work = {
-        let side = side.fd();
-        let mut fds: Vec<PollFd<'_>> = side
-            .into_iter()
-            .chain(others.into_iter().flatten())
-            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
-            .collect();
-        let _interrupted = poll(&mut fds, timeout);
-        side.is_some() && fds.first().and_then(PollFd::any).unwrap_or(false)
-    };
-    if work {
+    let [first, second] = others;
+    let [work, more_work] = side.fds();
+    let due = side.due();
+    let until = due.map_or(until, |due| until.min(due));
+    let [work, more_work, ..] = readable([work, more_work, first, second], Some(until));
+    if work || more_work || due.is_some_and(|due| Instant::now() >= due) {
         side.ready();
-    }
-}
-
-/// A descriptor that becomes readable when the process ends; `None` before Linux 5.3.
-fn pidfd_open(pid: Pid) -> Option<OwnedFd> {
-    // SAFETY: a plain system call that returns a new descriptor or an error.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0 as libc::c_uint) };
-    let fd = libc::c_int::try_from(fd).ok().filter(|fd| *fd >= 0)?;
-    // SAFETY: the kernel has just given this descriptor to us, and nobody else knows it.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    (fd.as_raw_fd() >= 0).then_some(fd)
-}
-
-/// Whether the child has ended, without reaping it: its id and its group's stay its own until we have killed
-/// what we mean to.
-fn has_ended(pid: Pid) -> bool {
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    match waitid(Id::Pid(pid), flags) {
-        Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => false,
-        Ok(_) | Err(_) => true,
     }
 }
 

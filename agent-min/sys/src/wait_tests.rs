@@ -6,23 +6,27 @@ use std::path::Path;
 
 use super::*;
 use crate::process::ProcessMark;
-use crate::spawn::{Command, Orphan};
+use crate::spawn::{Command, Orphan, WORDS_MAX};
 
 fn shell(script: &str) -> Command {
     Command::new(Path::new("/bin/sh"), ["-c", script]).expect("a command")
 }
 
-fn run_until(script: &str, orphan: Orphan, limit: Duration) -> Ended {
+fn run_until(script: &str, orphan: Orphan, limit: Duration) -> Ended<'static> {
     let child = shell(script).spawn(orphan).expect("a child");
-    child.wait(Instant::now() + limit, &mut Alone)
+    child.wait(Instant::now() + limit, &mut Alone, buffer())
 }
 
-fn run(script: &str) -> Ended {
+fn buffer() -> &'static mut [u8] {
+    Box::leak(Box::new([0; OUTPUT_KEPT]))
+}
+
+fn run(script: &str) -> Ended<'static> {
     run_until(script, Orphan::GoesOn, Duration::from_secs(20))
 }
 
-fn text(ended: &Ended) -> &str {
-    std::str::from_utf8(&ended.output).expect("text")
+fn text<'o>(ended: &Ended<'o>) -> &'o str {
+    std::str::from_utf8(ended.output).expect("text")
 }
 
 #[test]
@@ -42,7 +46,7 @@ fn the_program_sees_two_variables_three_descriptors_and_its_own_group() {
         nix::fcntl::fcntl(leak, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).expect("a flag");
     }
     let env = Command::new(Path::new("/usr/bin/env"), [""; 0]).expect("a command");
-    let ended = env.spawn(Orphan::Ends).expect("a child").wait(soon(), &mut Alone);
+    let ended = env.spawn(Orphan::Ends).expect("a child").wait(soon(), &mut Alone, buffer());
     let lines: BTreeSet<&str> = text(&ended).lines().collect();
     assert_eq!(
         lines,
@@ -50,7 +54,7 @@ fn the_program_sees_two_variables_three_descriptors_and_its_own_group() {
     );
     // `ls` opens the directory itself, as the next free descriptor.
     let ls = Command::new(Path::new("/bin/ls"), ["/proc/self/fd"]).expect("a command");
-    let ended = ls.spawn(Orphan::GoesOn).expect("a child").wait(soon(), &mut Alone);
+    let ended = ls.spawn(Orphan::GoesOn).expect("a child").wait(soon(), &mut Alone, buffer());
     assert_eq!(text(&ended), "0\n1\n2\n3\n");
     assert_eq!(text(&run("cat; pwd")), "/\n");
     assert_eq!(text(&run("read -r _ _ _ _ group _ < /proc/$$/stat; [ $group = $$ ] && echo own")), "own\n");
@@ -92,7 +96,7 @@ fn a_program_that_could_not_be_recorded_never_runs() {
         assert!(!ran.exists());
         Ok::<(), io::Error>(())
     });
-    let ended = recorded.expect("recorded").expect("a child").wait(soon(), &mut Alone);
+    let ended = recorded.expect("recorded").expect("a child").wait(soon(), &mut Alone, buffer());
     assert_eq!(ended.exit, Some(0));
     assert!(ran.exists());
 }
@@ -101,6 +105,8 @@ fn a_program_that_could_not_be_recorded_never_runs() {
 fn only_absolute_programs_and_whole_words_become_commands() {
     assert!(Command::new(Path::new("sh"), [""; 0]).is_none());
     assert!(Command::new(Path::new("/bin/sh"), ["a\0b"]).is_none());
+    assert!(Command::new(Path::new("/bin/sh"), ["w"; WORDS_MAX - 1]).is_some());
+    assert!(Command::new(Path::new("/bin/sh"), ["w"; WORDS_MAX]).is_none());
     let command = Command::new(Path::new("/bin/sh"), ["-c", "it's", ""]).expect("a command");
     assert_eq!(command.to_string(), r"/bin/sh -c 'it'\''s' ''");
 }
@@ -182,8 +188,8 @@ fn other_work_goes_on_while_a_program_runs_and_while_time_passes() {
         release: std::path::PathBuf,
     }
     impl Side for Work {
-        fn fd(&self) -> Option<BorrowedFd<'_>> {
-            Some(self.read.as_fd())
+        fn fds(&self) -> [Option<BorrowedFd<'_>>; SIDE_FDS] {
+            [Some(self.read.as_fd()), None]
         }
         fn ready(&mut self) {
             let mut byte = [0];
@@ -202,7 +208,7 @@ fn other_work_goes_on_while_a_program_runs_and_while_time_passes() {
     let mut work = Work { read, done: 0, release: release.clone() };
     // The program can end only after the work was done.
     let child = shell(&format!("read -r _ < {}", release.display())).spawn(Orphan::GoesOn).expect("a child");
-    let ended = child.wait(soon(), &mut work);
+    let ended = child.wait(soon(), &mut work, buffer());
     assert_eq!((work.done, ended.exit), (3, Some(0)));
     work.release = std::path::PathBuf::new();
     nix::unistd::write(&write, b"d").expect("a byte");

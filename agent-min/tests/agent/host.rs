@@ -4,7 +4,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -39,7 +40,7 @@ pub(crate) struct Host {
 pub(crate) struct Agent {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
-    /// What it writes to stderr after its listening line, until it ends.
+    /// What it writes to stderr beside its listening line, until it ends.
     pub(crate) log: std::sync::mpsc::Receiver<String>,
 }
 
@@ -185,20 +186,36 @@ impl Host {
 
     pub(crate) fn start(&self) -> Agent {
         // A write over the file size limit must be an error here, as on a broken disk, and not a signal.
-        let mut child = Command::new("/bin/sh")
-            .args(["-c", "trap '' XFSZ; exec \"$0\" run --config \"$1\"", env!("CARGO_BIN_EXE_secmon-agent")])
-            .arg(self.path("agent.json"))
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the agent");
+        let mut shell = Command::new("/bin/sh");
+        shell.args([
+            "-c",
+            "trap '' XFSZ; exec \"$0\" run --config \"$1\"",
+            env!("CARGO_BIN_EXE_secmon-agent"),
+        ]);
+        self.spawn(shell)
+    }
+
+    /// The agent under another name, by which it starts its processes.
+    pub(crate) fn start_as(&self, program: &Path) -> Agent {
+        let mut agent = Command::new(env!("CARGO_BIN_EXE_secmon-agent"));
+        agent.arg0(program).args(["run", "--config"]);
+        self.spawn(agent)
+    }
+
+    fn spawn(&self, mut command: Command) -> Agent {
+        command.arg(self.path("agent.json")).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the agent");
         let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
-        let address = loop {
+        let (send, log) = std::sync::mpsc::channel();
+        // Killed when this test ends, however it ends.
+        let mut agent = Agent { child, address: ([0, 0, 0, 0], 0).into(), log };
+        agent.address = loop {
             let line = lines.next().expect("a line that says where it listens").expect("text");
             if let Some(rest) = line.strip_prefix("secmon-agent: listening on ") {
                 break rest.strip_suffix(" as web1").expect("its id").parse().expect("an address");
             }
+            send.send(line).expect("a receiver");
         };
-        let (send, log) = std::sync::mpsc::channel();
         // Somebody must read on, or the agent's log lines would find the pipe full.
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
@@ -206,7 +223,7 @@ impl Host {
                 let _nobody_asks = send.send(line);
             }
         });
-        Agent { child, address, log }
+        agent
     }
 
     /// A TLS configuration with a client certificate of our authority that carries `name`.
@@ -267,6 +284,13 @@ impl Host {
         self.read_receipt(&self.execute(agent, body))
     }
 
+    /// The same where the agent may not answer.
+    pub(crate) fn try_receipt(&self, agent: &Agent, body: &[u8]) -> Option<Receipt> {
+        let mut tls = agent.try_connect(self.control()).ok()?;
+        tls.write_all(&post(body, &self.sign(body))).ok()?;
+        Some(self.read_receipt(&tls.try_receive().ok()?))
+    }
+
     pub(crate) fn read_receipt(&self, response: &Response) -> Receipt {
         assert_eq!(response.status, 200, "{}", String::from_utf8_lossy(&response.body));
         let hex = response.header("Secmon-Signature").expect("a signature");
@@ -311,10 +335,32 @@ impl Agent {
         connect(self.address, config)
     }
 
+    pub(crate) fn try_connect(&self, config: Arc<ClientConfig>) -> std::io::Result<Tls> {
+        try_connect(self.address, config)
+    }
+
     pub(crate) fn get(&self, config: Arc<ClientConfig>, path: &str) -> Response {
         let mut tls = self.connect(config);
         tls.send(format!("GET {path} HTTP/1.1\r\nHost: web1\r\n\r\n").as_bytes());
         tls.receive()
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z'))
+    }
+
+    /// The process id of its network process.
+    pub(crate) fn network_process(&self) -> Option<u32> {
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
+        let children = children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
+        let is_network = |pid: &u32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|byte| *byte == 0).any(|word| word == b"network")
+        };
+        children.into_iter().find(is_network)
     }
 
     /// Kills it as `kill -9` does.
@@ -332,10 +378,14 @@ impl Drop for Agent {
 }
 
 pub(crate) fn connect(address: SocketAddr, config: Arc<ClientConfig>) -> Tls {
+    try_connect(address, config).expect("a connection")
+}
+
+fn try_connect(address: SocketAddr, config: Arc<ClientConfig>) -> std::io::Result<Tls> {
     let name = ServerName::try_from("web1.agent.secmon.internal").expect("a name");
-    let tcp = TcpStream::connect(address).expect("a connection");
+    let tcp = TcpStream::connect(address)?;
     tcp.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    StreamOwned::new(ClientConnection::new(config, name).expect("a client"), tcp)
+    Ok(StreamOwned::new(ClientConnection::new(config, name).expect("a client"), tcp))
 }
 
 pub(crate) trait Talk {

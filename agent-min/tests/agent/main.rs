@@ -3,6 +3,7 @@
 mod execute;
 mod graph;
 mod host;
+mod hostile;
 mod network;
 mod recover;
 mod start;

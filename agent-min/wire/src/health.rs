@@ -3,10 +3,10 @@
 use heapless::String;
 
 use crate::canonical::{Object, Writer};
-use crate::limits::HEALTH_MAX;
+use crate::limits::{HEALTH_MAX, SANDBOX_MAX};
 use crate::{AgentId, Hash, VERSION, WireError};
 
-/// `{"agent_id","clock","last_intent","manifest","receipts","uptime_s","v":1,"version"}`.
+/// `{"agent_id","clock","last_intent","manifest","receipts","sandbox_missing","uptime_s","v":1,"version"}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
     /// Who answers.
@@ -19,6 +19,9 @@ pub struct Health {
     pub manifest: Hash,
     /// The number of the last receipt; 0 before the first.
     pub receipts: u64,
+    /// The walls that should stand around the agent's network process and don't, by name, with spaces; empty if
+    /// all stand.
+    pub sandbox_missing: String<SANDBOX_MAX>,
     /// Seconds since the agent started.
     pub uptime_s: u64,
     /// The agent's version.
@@ -29,16 +32,18 @@ impl Health {
     /// Reads a canonical health answer.
     pub fn read(body: &[u8]) -> Result<Self, WireError> {
         let object = Object::parse(body, HEALTH_MAX)?;
-        let [agent_id, clock, last_intent, manifest, receipts, uptime_s, v, version] = object.exact([
-            "agent_id",
-            "clock",
-            "last_intent",
-            "manifest",
-            "receipts",
-            "uptime_s",
-            "v",
-            "version",
-        ])?;
+        let [agent_id, clock, last_intent, manifest, receipts, sandbox_missing, uptime_s, v, version] =
+            object.exact([
+                "agent_id",
+                "clock",
+                "last_intent",
+                "manifest",
+                "receipts",
+                "sandbox_missing",
+                "uptime_s",
+                "v",
+                "version",
+            ])?;
         if v.unsigned("v")? != VERSION {
             return Err(WireError::Version);
         }
@@ -48,6 +53,7 @@ impl Health {
             last_intent: last_intent.unsigned("last_intent")?,
             manifest: Hash(manifest.hex("manifest")?),
             receipts: receipts.unsigned("receipts")?,
+            sandbox_missing: sandbox_missing.text("sandbox_missing")?,
             uptime_s: uptime_s.unsigned("uptime_s")?,
             version: version.text("version")?,
         })
@@ -67,6 +73,8 @@ impl Health {
         w.text(&self.manifest.hex());
         w.key("receipts");
         w.unsigned(self.receipts);
+        w.key("sandbox_missing");
+        w.text(&self.sandbox_missing);
         w.key("uptime_s");
         w.unsigned(self.uptime_s);
         w.key("v");

@@ -109,8 +109,8 @@ const LIGHTTPD: &[Preflight] = &[check("/usr/sbin/lighttpd", &["-tt", "-f", "/et
 const PHP_FPM: &[Preflight] = &[check("/usr/sbin/php-fpm", &["-t"]), check("/usr/bin/php-fpm", &["-t"])];
 const PHP_FPM_VERSION: &[Preflight] = &[check("/usr/sbin/php-fpm*", &["-t"])];
 const MARIADB: &[Preflight] = &[
-    check("/usr/sbin/mariadbd", &["--help", "--user=mysql"]),
-    check("/usr/libexec/mariadbd", &["--help", "--user=mysql"]),
+    check("/usr/sbin/mariadbd", &["--help", "--verbose", "--user=mysql"]),
+    check("/usr/libexec/mariadbd", &["--help", "--verbose", "--user=mysql"]),
 ];
 const MYSQL: &[Preflight] = &[check("/usr/sbin/mysqld", &["--validate-config", "--user=mysql"])];
 

@@ -6,6 +6,8 @@ use super::record::{Field, Record};
 use crate::approval::{Claimed, Rejected};
 use crate::chat::Due;
 use crate::dispatch::{IntentFields, Outcome, Recorded, now};
+use crate::fleet::MissingWalls;
+use crate::store::AgentRow;
 
 /// The control plane started.
 pub fn started(version: &str) -> Record {
@@ -18,6 +20,14 @@ pub fn stranger(due: &Due) -> Record {
         .with("sender", due.sender.0)
         .with("reason", due.reason.as_str())
         .with("count", due.count)
+}
+
+/// An agent says that other walls are missing around its network process than it did; `""` is none.
+pub fn agent_sandbox(agent: &AgentRow, missing: &MissingWalls) -> Record {
+    Record::new(now(), "agent-sandbox")
+        .with("agent", agent.id.as_str())
+        .with("client", agent.client.as_str())
+        .with("missing", missing.as_str())
 }
 
 /// An approval that was rejected.

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use super::{Door, Reply};
 use crate::approval::{Inbound, Prepared};
 use crate::dispatch::now;
+use crate::fleet::SelfReport;
 use crate::store::{AgentRow, StoreError};
 
 /// Servers that one `/status` asks.
@@ -88,14 +89,10 @@ async fn status(door: &Door, client: Option<&str>) -> Result<Reply, StoreError> 
     let more = agents.len().saturating_sub(STATUS_MAX);
     let mut asked = JoinSet::new();
     for (at, agent) in agents.into_iter().take(STATUS_MAX).enumerate() {
-        let pool = std::sync::Arc::clone(&door.agents);
+        let watch = std::sync::Arc::clone(door.dispatcher.watch());
         asked.spawn(async move {
-            let asked = tokio::time::timeout(STATUS_TIMEOUT, pool.health(&agent)).await;
-            let line = match asked {
-                Err(_) => "no answer".to_owned(),
-                Ok(Err(error)) => error.to_string(),
-                Ok(Ok(health)) => healthy(&health),
-            };
+            let asked = watch.ask(&agent, STATUS_TIMEOUT).await;
+            let line = asked.map_or_else(|error| error.to_string(), |report| healthy(&report));
             (at, agent, line)
         });
     }
@@ -111,11 +108,16 @@ async fn status(door: &Door, client: Option<&str>) -> Result<Reply, StoreError> 
     Ok(reply)
 }
 
-fn healthy(health: &secmon_wire::Health) -> String {
+fn healthy(report: &SelfReport) -> String {
+    let health = report.health();
     let skew = health.clock.abs_diff(now());
     let clock = if skew > 5 { format!(", clock off by {skew} s") } else { String::new() };
     let (hours, minutes) = (health.uptime_s / 3600, health.uptime_s % 3600 / 60);
-    format!("up {hours} h {minutes} min, {} receipts, {}{clock}", health.receipts, health.version)
+    let sandbox = match report.missing() {
+        missing if missing.is_empty() => String::new(),
+        missing => format!(", sandbox without {}", missing.short()),
+    };
+    format!("up {hours} h {minutes} min, {} receipts, {}{clock}{sandbox}", health.receipts, health.version)
 }
 
 fn prepare(door: &Door, action: &str, client: &str) -> Result<Reply, StoreError> {

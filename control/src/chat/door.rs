@@ -10,7 +10,7 @@ use crate::approval::{
     Approval, Claimed, Inbound, KnownSender, PlainText, Rejected, Senders, Stranger, TotpSecret, is_attempt,
 };
 use crate::audit::{AuditLog, event};
-use crate::dispatch::{Agents, Dispatcher, now};
+use crate::dispatch::{Dispatcher, now};
 use crate::policy::Policy;
 use crate::store::Store;
 
@@ -27,8 +27,6 @@ pub struct Door {
     pub store: Arc<Store>,
     /// The audit log.
     pub audit: AuditLog,
-    /// For `/status`.
-    pub agents: Arc<Agents>,
     /// Where claimed approvals go.
     pub dispatcher: Arc<Dispatcher>,
     /// Unknown senders, counted.

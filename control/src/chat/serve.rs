@@ -97,7 +97,7 @@ impl Core {
         let dispatcher = Arc::new(Dispatcher::new(
             Arc::clone(&store),
             audit.clone(),
-            Arc::clone(&agents),
+            agents,
             SigningKey::read(&data.dispatch_key())?,
             config.manifest_secret()?,
             Arc::clone(&posted),
@@ -112,11 +112,11 @@ impl Core {
             totp: access.totp,
             store,
             audit,
-            agents,
             dispatcher,
             strangers: std::sync::Mutex::new(Strangers::default()),
         });
         tokio::spawn(sweep(Arc::clone(&door)));
+        tokio::spawn(Arc::clone(door.dispatcher.watch()).look_at_all());
         Ok(Self { door, posted })
     }
 }

@@ -10,8 +10,8 @@ use super::environment::existing;
 use super::error::CliError;
 use crate::config::Config;
 use crate::dispatch::now;
-use crate::fleet::bundle::{Bundle, HostSettings, NewAgent, Signers};
-use crate::fleet::{Address, FleetError, RegistryError, pki};
+use crate::fleet::bundle::{Bundle, HostSettings, NewAgent, ServiceManager, Signers};
+use crate::fleet::{FleetError, RegistryError, pki};
 use crate::store::{Store, StoreError};
 
 pub(super) fn add(config: &Config, args: AddAgent, out: &mut impl Write) -> Result<(), CliError> {
@@ -37,7 +37,7 @@ pub(super) fn add(config: &Config, args: AddAgent, out: &mut impl Write) -> Resu
     }
     writeln!(out, "Added {} of {}, reached at {}.", agent.id, agent.client, agent.address)?;
     writeln!(out, "Its certificate is good until {}.", pki::date(agent.not_after))?;
-    next_steps(&target, &new.address, out)
+    next_steps(&target, &new, out)
 }
 
 pub(super) fn list(store: &Store, out: &mut impl Write) -> Result<(), CliError> {
@@ -103,9 +103,17 @@ fn new_agent(args: AddAgent) -> Result<NewAgent, CliError> {
     Ok(NewAgent { id: args.agent, client: args.client, address: args.address, operations, diagnostics, host })
 }
 
-fn next_steps(target: &Path, address: &Address, out: &mut impl Write) -> Result<(), CliError> {
+/// Where systemd isn't, by hand; a second time changes nothing.
+const USERS: [&str; 4] = [
+    "for u in secmon-net secmon-diag; do id -u $u >/dev/null 2>&1 ||",
+    "  useradd --system --no-create-home --shell /usr/sbin/nologin $u; done",
+    "  # BusyBox: adduser -S -D -H -s /sbin/nologin $u",
+    "for g in adm systemd-journal; do ! grep -q ^$g: /etc/group || usermod -aG $g secmon-diag; done",
+];
+
+fn next_steps(target: &Path, new: &NewAgent, out: &mut impl Write) -> Result<(), CliError> {
     let bundle = shell_word(&target.display().to_string());
-    let host = match address.host() {
+    let host = match new.address.host() {
         v6 if v6.contains(':') => format!("[{v6}]"),
         host => host.to_owned(),
     };
@@ -113,11 +121,21 @@ fn next_steps(target: &Path, address: &Address, out: &mut impl Write) -> Result<
     writeln!(out, "  1. Copy it to the server, then remove it here:")?;
     writeln!(out, "       scp -rp {bundle} root@{host}:/etc/secmon-agent && rm -r {bundle}")?;
     writeln!(out, "  2. On the server, with secmon-agent in /usr/local/bin:")?;
+    let systemd =
+        matches!(new.host.service_manager, None | Some(ServiceManager::Auto | ServiceManager::Systemd));
+    let users = ["systemd-sysusers /etc/secmon-agent/secmon-agent.sysusers"];
+    for line in if systemd { &users[..] } else { &USERS } {
+        writeln!(out, "       {line}")?;
+    }
     writeln!(out, "       mkdir -p -m 0700 /var/lib/secmon-agent")?;
     writeln!(out, "       secmon-agent init     # once, on a new server: makes the state file")?;
     writeln!(out, "       secmon-agent check")?;
-    writeln!(out, "       cp /etc/secmon-agent/secmon-agent.service /etc/systemd/system/")?;
-    writeln!(out, "       systemctl enable --now secmon-agent")?;
+    if systemd {
+        writeln!(out, "       cp /etc/secmon-agent/secmon-agent.service /etc/systemd/system/")?;
+        writeln!(out, "       systemctl enable --now secmon-agent")?;
+    } else {
+        writeln!(out, "       and let the service manager start: secmon-agent run")?;
+    }
     writeln!(out, "  3. Here: secmon doctor")?;
     Ok(())
 }

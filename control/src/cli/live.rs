@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use secmon_wire::Health;
 use tracing_subscriber::EnvFilter;
 
 use super::error::CliError;
@@ -13,8 +12,8 @@ use crate::audit::{AuditChainError, AuditLog, Create, Recovered, recover, verify
 use crate::config::{Config, DataDir, Secret};
 use crate::dispatch::Agents;
 use crate::dispatch::now;
-use crate::fleet::control_tls;
 use crate::fleet::doctor::{self, Finding, Reach};
+use crate::fleet::{SelfReport, control_tls};
 use crate::store::AgentRow;
 
 pub(super) fn serve(config: Config) -> Result<(), CliError> {
@@ -41,7 +40,7 @@ pub(super) fn check_reach(
 }
 
 impl Reach for Agents {
-    async fn health(&self, agent: &AgentRow) -> Result<Health, String> {
+    async fn health(&self, agent: &AgentRow) -> Result<SelfReport, String> {
         Self::health(self, agent).await.map_err(|error| error.to_string())
     }
 

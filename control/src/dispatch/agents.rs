@@ -14,6 +14,7 @@ use secmon_wire::{AGENT_NAME_SUFFIX, AgentId, Health, SIGNATURE_HEADER, from_hex
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::fleet::SelfReport;
 use crate::store::{AgentRow, ReceiptRow};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -76,9 +77,10 @@ impl Agents {
     }
 
     /// What the agent says of itself.
-    pub async fn health(&self, agent: &AgentRow) -> Result<Health, CallError> {
+    pub async fn health(&self, agent: &AgentRow) -> Result<SelfReport, CallError> {
         let body = self.get(agent, "/v1/health", HEALTH_MAX).await?;
-        Health::read(&body).map_err(|error| CallError::BadAnswer(error.to_string()))
+        let report = Health::read(&body).and_then(SelfReport::new);
+        report.map_err(|error| CallError::BadAnswer(error.to_string()))
     }
 
     /// The agent's last receipts, oldest first, unverified.

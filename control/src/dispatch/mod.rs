@@ -9,6 +9,7 @@ mod intent;
 mod receipt;
 mod reconcile;
 mod route;
+mod sandbox;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub use intent::{IntentFields, Recorded};
 pub use receipt::{Receipted, Unproven};
 pub use reconcile::ResumeError;
 pub use route::Routed;
+pub use sandbox::SandboxWatch;
 
 use crate::approval::{Claimed, Reason, Rejected};
 use crate::audit::AuditLog;
@@ -37,6 +39,7 @@ pub struct Dispatcher {
     store: Arc<Store>,
     audit: AuditLog,
     agents: Arc<Agents>,
+    watch: Arc<SandboxWatch>,
     key: SigningKey,
     manifest_secret: Secret,
     posted: Arc<Notify>,
@@ -52,7 +55,13 @@ impl Dispatcher {
         manifest_secret: Secret,
         posted: Arc<Notify>,
     ) -> Self {
-        Self { store, audit, agents, key, manifest_secret, posted }
+        let watch = SandboxWatch::new(Arc::clone(&agents), Arc::clone(&store), audit.clone());
+        Self { store, audit, agents, watch: Arc::new(watch), key, manifest_secret, posted }
+    }
+
+    /// Through which agents are asked how they are.
+    pub const fn watch(&self) -> &Arc<SandboxWatch> {
+        &self.watch
     }
 
     /// Everything after the claim, to the first word on the outcome.
@@ -71,7 +80,12 @@ impl Dispatcher {
         let sent = recorded.send(&self.agents).await;
         running.abort();
         match sent.and_then(|row| Receipted::verify(&recorded, row, recorded.agent())) {
-            Ok(receipted) => self.close(&recorded, Outcome::Proven(&receipted)).await,
+            Ok(receipted) => {
+                self.close(&recorded, Outcome::Proven(&receipted)).await;
+                // Nobody waits for it.
+                tokio::spawn(async move { self.watch.look(recorded.agent()).await });
+            }
+            // This one looks as well.
             Err(unproven) => {
                 self.close(&recorded, Outcome::Unknown(&unproven)).await;
                 tokio::spawn(async move { self.reconcile(recorded).await });

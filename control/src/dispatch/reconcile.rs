@@ -9,6 +9,7 @@ use secmon_wire::{Receipt, operation};
 
 use super::intent::IntentFields;
 use super::receipt::authentic;
+use super::sandbox::PATIENCE;
 use super::{Dispatcher, Outcome, Receipted, Recorded, Unproven, now};
 use crate::approval::{Operator, Reason, Rejected};
 use crate::audit::{Found, find_intents};
@@ -54,8 +55,8 @@ impl Dispatcher {
             Err(error) => return Look::Later(error.to_string()),
         };
         // Health first: whatever runs after it was asked shows a later clock.
-        let clock = match self.agents.health(&agent).await {
-            Ok(health) => health.clock,
+        let clock = match self.watch.ask(&agent, PATIENCE).await {
+            Ok(report) => report.health().clock,
             Err(error) => return Look::Later(error.to_string()),
         };
         let rows = match self.agents.receipts(&agent).await {

@@ -16,6 +16,8 @@ use crate::store::AgentRow;
 
 /// The service file for systemd; other service managers need three lines of their own.
 const SYSTEMD_UNIT: &str = include_str!("secmon-agent.service");
+/// Its users, for systemd-sysusers.
+const SYSTEMD_USERS: &str = include_str!("secmon-agent.sysusers");
 
 /// An agent to be.
 #[derive(Debug)]
@@ -121,7 +123,7 @@ impl Bundle {
         let issued = signers.authority.issue_agent(&new.id, now)?;
         let (receipt_key, receipt_pem) = SigningKey::generate()?;
         let manifest_bytes = manifest::canonical(&first_manifest(new, signers, now)?)?;
-        let files: [(&str, Access, Vec<u8>); 8] = [
+        let files: [(&str, Access, Vec<u8>); 9] = [
             ("agent.json", Access::Public, agent_json(new)?),
             ("ca.pem", Access::Public, signers.ca_certificate.clone().into_bytes()),
             ("agent.pem", Access::Public, issued.certificate.into_bytes()),
@@ -130,6 +132,7 @@ impl Bundle {
             ("receipt.key", Access::Private, receipt_pem.into_bytes()),
             ("capabilities.manifest.json", Access::Public, manifest_bytes.clone()),
             ("secmon-agent.service", Access::Public, SYSTEMD_UNIT.as_bytes().to_vec()),
+            ("secmon-agent.sysusers", Access::Public, SYSTEMD_USERS.as_bytes().to_vec()),
         ];
         for (name, access, content) in files {
             create(&directory.path().join(name), access, &content)?;

@@ -14,10 +14,12 @@ mod json;
 pub mod keys;
 pub mod manifest;
 pub mod pki;
+mod self_report;
 mod tls;
 
 pub use address::Address;
 pub use error::{FleetError, RegistryError};
+pub use self_report::{MissingWalls, SelfReport};
 pub use tls::control_tls;
 
 use ring::signature::Ed25519KeyPair;

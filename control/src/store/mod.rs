@@ -7,6 +7,7 @@ mod fleet;
 mod outbox;
 mod pending;
 mod receipts;
+mod sandbox;
 mod settings;
 
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ pub use pending::PendingRow;
 pub use receipts::ReceiptRow;
 
 /// One schema change each, applied in order and never edited.
-const MIGRATIONS: &[&str] = &[include_str!("001_first.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("001_first.sql"), include_str!("002_sandbox.sql")];
 
 /// The database of a data directory.
 #[derive(Debug)]

@@ -67,6 +67,7 @@ fn a_clients_server_gets_a_whole_bundle() {
         ("receipt.key", 0o600),
         ("capabilities.manifest.json", 0o644),
         ("secmon-agent.service", 0o644),
+        ("secmon-agent.sysusers", 0o644),
     ] {
         assert_eq!(mode(&bundle.join(name)), expected, "{name}");
     }
@@ -118,10 +119,13 @@ fn settings_of_the_host_go_into_its_bundle() {
         "scp -rp out root@[::1]:/etc/secmon-agent",
         "secmon-agent init",
         "secmon-agent check",
-        "secmon-agent.service",
+        "useradd --system",
+        "BusyBox: adduser -S",
+        "secmon-agent run",
     ] {
         assert!(said.contains(text), "{text} in {said}");
     }
+    assert!(!said.contains("systemctl") && !said.contains("sysusers"), "{said}");
     assert_eq!(
         fs::read_to_string(place.path("out/agent.json")).expect("settings"),
         "{\"agent_id\":\"db1\",\"init_dir\":\"/opt/init.d\",\"listen\":\"[::1]:9001\",\"run_dir\":\"/opt/run\",\
@@ -225,6 +229,48 @@ fn the_unit_in_a_bundle_is_one_that_systemd_takes() {
     let verified = Command::new("systemd-analyze").args(["verify", "--man=no", text(&path)]).output();
     let verified = Ran::from(verified.expect("systemd-analyze runs")).succeeded();
     assert_eq!(format!("{}{}", verified.out, verified.err), "");
+}
+
+#[test]
+fn the_steps_for_a_systemd_host_make_the_agents_users_and_a_second_time_nothing() {
+    if Command::new("systemd-sysusers").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no systemd-sysusers here");
+        return;
+    }
+    let place = Place::ready();
+    let arguments = ["agent", "add", "acme", "web1", "--address", "203.0.113.5:7443"];
+    let said = place.run(&[&arguments[..], &["--allow", "restart-web=nginx"]].concat()).succeeded().out;
+    let users = "systemd-sysusers /etc/secmon-agent/secmon-agent.sysusers\n";
+    for step in [users, "secmon-agent init", "secmon-agent check", "systemctl enable --now secmon-agent"] {
+        assert!(said.contains(step), "{step} in {said}");
+    }
+    let (root, file) = (place.path("root"), place.path("web1.bundle/secmon-agent.sysusers"));
+    fs::create_dir_all(root.join("etc")).expect("a directory");
+    fs::write(root.join("etc/group"), "adm:x:4:\nsystemd-journal:x:101:\n").expect("groups");
+    let accounts =
+        || ["passwd", "group"].map(|name| fs::read_to_string(root.join("etc").join(name)).expect(name));
+    let make = || {
+        let root = format!("--root={}", root.display());
+        let ran = Command::new("systemd-sysusers").args([&root, text(&file)]).output();
+        Ran::from(ran.expect("systemd-sysusers runs")).succeeded();
+        accounts()
+    };
+    let [passwd, group] = make();
+    let (net, diag) = (entry(&passwd, "secmon-net"), entry(&passwd, "secmon-diag"));
+    for user in [&net, &diag] {
+        assert!(user.ends_with("/nologin") && !user.contains(":0:"), "{user}");
+    }
+    for (name, members) in [("adm", "secmon-diag"), ("systemd-journal", "secmon-diag"), ("secmon-net", "")] {
+        assert_eq!(entry(&group, name).rsplit(':').next(), Some(members), "{group}");
+    }
+    assert_eq!(make(), [passwd, group]);
+}
+
+/// The line of this name in a file such as /etc/passwd.
+#[track_caller]
+fn entry(file: &str, name: &str) -> String {
+    let line = file.lines().find(|line| line.split(':').next() == Some(name));
+    line.unwrap_or_else(|| panic!("{name} in {file}")).to_owned()
 }
 
 #[test]

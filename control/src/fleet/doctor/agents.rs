@@ -6,8 +6,10 @@ use secmon_wire::limits::FRESHNESS_S;
 use secmon_wire::signature::sha256;
 use secmon_wire::{Health, Manifest};
 
+use super::sandbox::sandbox;
 use super::{Finding, expiry};
 use crate::config::Secret;
+use crate::fleet::SelfReport;
 use crate::store::{AgentRow, Store};
 
 /// Skew beyond this eats into the time that an approval has to arrive.
@@ -16,7 +18,7 @@ const SKEW_WARNING_S: u64 = 30;
 /// How the doctor asks an agent. An error is what an operator should read.
 pub trait Reach {
     /// What the agent says of itself.
-    fn health(&self, agent: &AgentRow) -> impl Future<Output = Result<Health, String>> + Send;
+    fn health(&self, agent: &AgentRow) -> impl Future<Output = Result<SelfReport, String>> + Send;
     /// The manifest that it serves, verbatim.
     fn manifest(&self, agent: &AgentRow) -> impl Future<Output = Result<Vec<u8>, String>> + Send;
 }
@@ -56,14 +58,16 @@ pub async fn check_reach(
     let mut findings = Vec::new();
     for agent in agents {
         let subject = format!("{} at {}", agent.id, agent.address);
-        let health = match reach.health(agent).await {
-            Ok(health) => health,
+        let report = match reach.health(agent).await {
+            Ok(report) => report,
             Err(error) => {
                 findings.push(Finding::fail(subject, format!("not reached: {error}")));
                 continue;
             }
         };
-        findings.push(answered(&subject, agent, &health, clock()));
+        let health = report.health();
+        findings.push(answered(&subject, agent, health, clock()));
+        findings.extend(sandbox(&subject, report.missing()));
         match (reach.manifest(agent).await, manifest_secret) {
             (Err(error), _) => findings.push(Finding::fail(subject, format!("its manifest: {error}"))),
             (Ok(served), _) if served != agent.manifest => findings.push(replaced(subject, agent, &served)),

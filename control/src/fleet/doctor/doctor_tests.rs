@@ -5,9 +5,9 @@ use secmon_wire::{AgentId, Capability, ClientId, Hash, Health, Manifest, Operati
 
 use super::*;
 use crate::config::{Config, DataDir, Secret};
-use crate::fleet::Address;
 use crate::fleet::bundle::{Bundle, HostSettings, NewAgent, Signers};
 use crate::fleet::init::{FromEnvironment, NewTotp, init};
+use crate::fleet::{Address, SelfReport};
 use crate::store::{AgentRow, Store};
 
 fn now() -> u64 {
@@ -52,12 +52,12 @@ fn problems(findings: &[Finding]) -> Vec<String> {
 
 /// What the fake agent says.
 struct Answers {
-    health: Result<Health, String>,
+    health: Result<SelfReport, String>,
     manifest: Result<Vec<u8>, String>,
 }
 
 impl Reach for Answers {
-    async fn health(&self, _agent: &AgentRow) -> Result<Health, String> {
+    async fn health(&self, _agent: &AgentRow) -> Result<SelfReport, String> {
         self.health.clone()
     }
 
@@ -73,6 +73,7 @@ fn health(agent: &AgentRow, clock: u64) -> Health {
         last_intent: 0,
         manifest: sha256(&agent.manifest),
         receipts: 0,
+        sandbox_missing: heapless::String::new(),
         uptime_s: 7200,
         version: "0.1.0".try_into().expect("a version"),
     }
@@ -182,7 +183,8 @@ fn the_registry_is_checked_agent_by_agent() {
 async fn what_an_agent_says_is_judged() {
     let (home, data) = data_dir();
     let agent = agent(&home, &data);
-    let good = || Answers { health: Ok(health(&agent, now())), manifest: Ok(agent.manifest.clone()) };
+    let says = |health| Ok(SelfReport::new(health).expect("names"));
+    let good = || Answers { health: says(health(&agent, now())), manifest: Ok(agent.manifest.clone()) };
     let another = || {
         let mut manifest = Manifest::read(&agent.manifest).expect("a manifest");
         manifest.body.seq = 9;
@@ -192,19 +194,30 @@ async fn what_an_agent_says_is_judged() {
     renamed.agent_id = AgentId::new("web2").expect("an id");
     let mut divided = health(&agent, now());
     divided.manifest = Hash([0; 32]);
-    let cases: [(Answers, &[Level], &str); 8] = [
+    let mut open = health(&agent, now());
+    open.sandbox_missing = "landlock-tcp".try_into().expect("short");
+    let cases: [(Answers, &[Level], &str); 9] = [
         (good(), &[Level::Ok, Level::Ok], "clock off by"),
         (
             Answers { health: Err("connection refused".into()), ..good() },
             &[Level::Fail],
             "connection refused",
         ),
-        (Answers { health: Ok(health(&agent, now() - 3600)), ..good() }, &[Level::Fail, Level::Ok], "behind"),
-        (Answers { health: Ok(health(&agent, now() + 100)), ..good() }, &[Level::Warn, Level::Ok], "ahead"),
-        (Answers { health: Ok(renamed), ..good() }, &[Level::Fail, Level::Ok], "answers as web2"),
+        (
+            Answers { health: says(health(&agent, now() - 3600)), ..good() },
+            &[Level::Fail, Level::Ok],
+            "behind",
+        ),
+        (Answers { health: says(health(&agent, now() + 100)), ..good() }, &[Level::Warn, Level::Ok], "ahead"),
+        (Answers { health: says(renamed), ..good() }, &[Level::Fail, Level::Ok], "answers as web2"),
+        (
+            Answers { health: says(open), ..good() },
+            &[Level::Ok, Level::Warn, Level::Ok],
+            "without landlock-tcp; a newer kernel",
+        ),
         (Answers { manifest: Err("no answer".into()), ..good() }, &[Level::Ok, Level::Fail], "no answer"),
         (Answers { manifest: Ok(another()), ..good() }, &[Level::Ok, Level::Warn], "serves manifest 9"),
-        (Answers { health: Ok(divided), ..good() }, &[Level::Ok, Level::Fail], "another manifest"),
+        (Answers { health: says(divided), ..good() }, &[Level::Ok, Level::Fail], "another manifest"),
     ];
     for (answers, levels, text) in cases {
         let findings = check_reach(&answers, std::slice::from_ref(&agent), Some(&secret())).await;

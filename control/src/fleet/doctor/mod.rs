@@ -6,6 +6,7 @@
 mod agents;
 mod environment;
 mod files;
+mod sandbox;
 
 #[cfg(test)]
 #[path = "doctor_tests.rs"]

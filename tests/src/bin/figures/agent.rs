@@ -107,19 +107,39 @@ fn get(stream: &mut Tls, path: &str) -> Result<()> {
     }
 }
 
-/// RSS and PSS of a process.
-fn memory(pid: u32) -> Result<String> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    Ok(format!("RSS {}, PSS {}", field("Rss:").unwrap_or("?"), field("Pss:").unwrap_or("?")))
+/// The agent's processes: the one that was started, and those that it started.
+fn processes(pid: u32) -> Result<Vec<u32>> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    let children = children.split_ascii_whitespace().map(str::parse).collect::<Result<Vec<u32>, _>>()?;
+    Ok([vec![pid], children].concat())
 }
 
-/// User and system time of a process; a tick is 10 ms on every Linux that has a USER_HZ of 100.
+/// RSS and PSS of all of them, in kB.
+fn memory(pid: u32) -> Result<String> {
+    let (mut rss, mut pss) = (0_u64, 0_u64);
+    for pid in processes(pid)? {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+        let field = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).context("smaps_rollup")?;
+            Ok::<u64, anyhow::Error>(line.trim().trim_end_matches(" kB").parse()?)
+        };
+        rss = rss.saturating_add(field("Rss:")?);
+        pss = pss.saturating_add(field("Pss:")?);
+    }
+    Ok(format!("RSS {rss} kB, PSS {pss} kB, all processes"))
+}
+
+/// User and system time of all of them; a tick is 10 ms on every Linux that has a USER_HZ of 100.
 fn cpu(pid: u32) -> Result<Duration> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields: Vec<&str> = text.rsplit_once(") ").context("stat")?.1.split(' ').collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or_default();
-    Ok(Duration::from_millis(ticks(11).saturating_add(ticks(12)).saturating_mul(10)))
+    let mut sum = 0_u64;
+    for pid in processes(pid)? {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        let fields: Vec<&str> = text.rsplit_once(") ").context("stat")?.1.split(' ').collect();
+        let ticks =
+            |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or_default();
+        sum = sum.saturating_add(ticks(11)).saturating_add(ticks(12));
+    }
+    Ok(Duration::from_millis(sum.saturating_mul(10)))
 }
 
 /// `openssl s_server` with the agent's own certificate, asking for ours.
