@@ -1,34 +1,109 @@
-//! A real host: Debian with systemd as PID 1 and a real nginx, booted in a container by a script that lies beside
-//! the source tree on the machines that have it.
+//! Real hosts: Debian with a real service manager as PID 1 and real services, booted by the scripts in
+//! `tests/testbed` as a container, or as an emulated machine of another architecture.
+//!
+//! Every host is fresh, and ends with the value that stands for it, or with the test's process if that is killed.
+
+mod agent;
 
 use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+
+pub use agent::PORT;
 
 use crate::agent_host::text;
 
-/// Where the guest is reached from this machine.
-pub const GUEST: &str = "10.89.77.2";
+/// What to boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guest {
+    /// A container with systemd.
+    Systemd,
+    /// A container with OpenRC.
+    OpenRc,
+    /// A container with sysvinit and its scripts.
+    SysV,
+    /// A 64-bit ARM machine with systemd.
+    Arm64,
+    /// The same with 32-bit programs.
+    ArmHf,
+}
 
-/// A booted guest. Dropping it powers it off.
+/// A booted host. Dropping it ends it, as a power cut does.
 #[derive(Debug)]
 pub struct Testbed {
-    script: PathBuf,
+    guest: Guest,
+    name: String,
+    address: String,
+    holder: Child,
+}
+
+impl Guest {
+    /// The target whose programs run there, where it isn't the one of the tests.
+    pub const fn triple(self) -> Option<&'static str> {
+        match self {
+            Self::Systemd | Self::OpenRc | Self::SysV => None,
+            Self::Arm64 => Some("aarch64-unknown-linux-musl"),
+            Self::ArmHf => Some("armv7-unknown-linux-musleabihf"),
+        }
+    }
+
+    /// The script that boots it, and what tells the script so.
+    const fn script(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Systemd => ("host", "SECMON_TESTBED_INIT", "systemd"),
+            Self::OpenRc => ("host", "SECMON_TESTBED_INIT", "openrc"),
+            Self::SysV => ("host", "SECMON_TESTBED_INIT", "sysv"),
+            Self::Arm64 => ("machine", "SECMON_TESTBED_ARCH", "arm64"),
+            Self::ArmHf => ("machine", "SECMON_TESTBED_ARCH", "armhf"),
+        }
+    }
+
+    fn command(self, name: &str) -> Command {
+        let (script, variable, value) = self.script();
+        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("testbed").join(script));
+        command.env(variable, value).env("SECMON_TESTBED_NAME", name);
+        if std::env::var_os("SECMON_TESTBED_DIR").is_none() {
+            command.env("SECMON_TESTBED_DIR", target_directory().join("testbed"));
+        }
+        command
+    }
 }
 
 impl Testbed {
-    /// A fresh guest, or why there can't be one here.
-    pub fn boot() -> Result<Self, String> {
-        let script = find()?;
-        let check = run(&script, &["check"], None);
+    /// A fresh host under a name that no other test uses. Where this machine can't have one, the test says why
+    /// and is skipped.
+    pub fn boot(guest: Guest, name: &str) -> Option<Self> {
+        let check = guest.command(name).arg("check").output().expect("the testbed's script runs");
         if !check.status.success() {
-            return Err(text(&check.stderr));
+            println!("skipped: {}", text(&check.stderr).trim());
+            return None;
         }
-        for step in ["make", "boot"] {
-            let output = run(&script, &[step], None);
-            assert!(output.status.success(), "{step}: {}{}", text(&output.stdout), text(&output.stderr));
+        let make = guest.command(name).arg("make").output().expect("the testbed's script runs");
+        assert!(make.status.success(), "make: {}", text(&make.stderr));
+        let mut command = guest.command(name);
+        command.arg("run").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut holder = command.spawn().expect("the testbed's script runs");
+        let mut address = String::new();
+        let stdout = holder.stdout.take().expect("a piped stdout");
+        BufReader::new(stdout).read_line(&mut address).expect("the script's first line");
+        if address.is_empty() {
+            let mut why = String::new();
+            let mut stderr = holder.stderr.take().expect("a piped stderr");
+            stderr.read_to_string(&mut why).expect("what the script says");
+            panic!("{guest:?} doesn't boot: {why}");
         }
-        Ok(Self { script })
+        Some(Self { guest, name: name.to_owned(), address: address.trim_end().to_owned(), holder })
+    }
+
+    /// What was booted.
+    pub const fn guest(&self) -> Guest {
+        self.guest
+    }
+
+    /// Where it is reached from this machine.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Runs a command in the guest, which must succeed; what it printed.
@@ -38,15 +113,21 @@ impl Testbed {
         text(&output.stdout).trim_end().to_owned()
     }
 
+    /// The same for a line of shell.
+    pub fn shell(&self, line: &str) -> String {
+        self.exec(&["sh", "-c", line])
+    }
+
     /// Runs a command in the guest, whatever becomes of it.
     pub fn attempt(&self, command: &[&str]) -> Output {
-        run(&self.script, &[&["exec"], command].concat(), None)
+        self.run(command, Stdio::null())
     }
 
     /// Copies a file into the guest.
     pub fn push(&self, from: &Path, to: &str, mode: &str) {
         let copy = format!("umask 077; cat >'{to}' && chmod {mode} '{to}'");
-        let output = run(&self.script, &["exec", "sh", "-c", &copy], Some(from));
+        let file = File::open(from).unwrap_or_else(|e| panic!("{}: {e}", from.display()));
+        let output = self.run(&["sh", "-c", &copy], file.into());
         assert!(output.status.success(), "{to}: {}", text(&output.stderr));
     }
 
@@ -54,27 +135,32 @@ impl Testbed {
     pub fn property(&self, unit: &str, name: &str) -> String {
         self.exec(&["systemctl", "show", "--value", "-p", name, unit])
     }
+
+    /// The status of the page that needs nginx, PHP and the database.
+    pub fn page(&self) -> String {
+        // Exit status 7, nobody listens, is an answer too.
+        let line = "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1/ || [ $? = 7 ]";
+        self.shell(line)
+    }
+
+    fn run(&self, command: &[&str], stdin: Stdio) -> Output {
+        let mut script = self.guest.command(&self.name);
+        script.arg("exec").args(command).stdin(stdin).output().expect("the testbed's script runs")
+    }
 }
 
 impl Drop for Testbed {
     fn drop(&mut self) {
-        let output = run(&self.script, &["stop"], None);
-        if !output.status.success() {
-            eprintln!("testbed stop: {}", text(&output.stderr));
+        drop(self.holder.stdin.take());
+        let ended = self.holder.wait();
+        if !ended.as_ref().is_ok_and(std::process::ExitStatus::success) {
+            eprintln!("the testbed's script: {ended:?}");
         }
     }
 }
 
-/// The script, in `$SECMON_SHARED/testbed` or beside the source tree.
-fn find() -> Result<PathBuf, String> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let shared = std::env::var_os("SECMON_SHARED").map_or_else(beside, PathBuf::from);
-    let script = shared.join("testbed/testbed.sh");
-    if script.is_file() { Ok(script) } else { Err("no testbed beside the source tree".to_owned()) }
-}
-
-fn run(script: &Path, arguments: &[&str], input: Option<&Path>) -> Output {
-    let stdin = input.map_or_else(Stdio::null, |path| File::open(path).expect("a file to copy").into());
-    // The guest's processes outlive the script, and must not hold our pipes.
-    Command::new(script).args(arguments).stdin(stdin).output().expect("the testbed's script runs")
+/// Where the program of the tests was built.
+fn target_directory() -> PathBuf {
+    let test = std::env::current_exe().expect("a path of this program");
+    test.ancestors().nth(3).expect("target/debug/deps/test").to_path_buf()
 }

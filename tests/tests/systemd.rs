@@ -1,108 +1,185 @@
-//! One approval on a real host: real systemd, real nginx, the agent as an ordinary unit.
+//! Approvals on a real host: real systemd, real nginx, php-fpm and MariaDB, the agent as an ordinary unit.
+//!
+//! Each test has a host of its own, which boots in a second, so that they run side by side and no fault of one
+//! is in the way of another.
 
-use std::fs;
-use std::process::Command;
+use std::time::Instant;
 
-use secmon_tests::agent_host::{binary, until};
+use secmon_fake_telegram::Incoming;
+use secmon_tests::agent_host::until;
 use secmon_tests::plane::{Plane, Totp};
-use secmon_tests::testbed::{GUEST, Testbed};
-use serde_json::Value;
+use secmon_tests::testbed::{Guest, Testbed};
 
-const PORT: u16 = 7443;
+/// Every operation with the unit that Debian has for it.
+const UNITS: &[(&str, &str)] =
+    &[("restart-db", "mariadb"), ("restart-php", "php8.2-fpm"), ("restart-web", "nginx")];
 
-/// A host in the testbed with the agent running on it, as `agent add` says that one sets it up.
-fn host(plane: &Plane) -> Option<Testbed> {
-    let bed = match Testbed::boot() {
-        Ok(bed) => bed,
-        Err(why) => {
-            println!("skipped: {}", why.trim());
-            return None;
-        }
-    };
-    let bundle = plane.at("bundle");
-    plane.client("acme");
-    let (address, out) = (format!("{GUEST}:{PORT}"), bundle.display().to_string());
-    plane.secmon(&[
-        "agent",
-        "add",
-        "acme",
-        "web1",
-        "--address",
-        &address,
-        "--allow",
-        "restart-web=nginx",
-        "--min-interval",
-        "restart-web=3",
-        "--out",
-        &out,
-    ]);
-    bed.exec(&["mkdir", "-p", "-m", "700", "/etc/secmon-agent"]);
-    bed.push(&binary("secmon-agent"), "/usr/local/bin/secmon-agent", "755");
-    for entry in fs::read_dir(&bundle).expect("a bundle") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
-        bed.push(&path, &format!("/etc/secmon-agent/{name}"), "600");
+/// A running control plane and a host with an agent that offers `operations`.
+fn stage(name: &str, operations: &[(&str, &str)]) -> Option<(Plane, Testbed)> {
+    let bed = Testbed::boot(Guest::Systemd, name)?;
+    let mut plane = Plane::new(Totp::On);
+    bed.install_agent(&plane, operations);
+    plane.start();
+    Some((plane, bed))
+}
+
+/// Approves a restart of `unit`, which must succeed, and shows by the receipt, the answer and systemd itself that
+/// the unit was replaced.
+fn assert_replaced(plane: &mut Plane, bed: &Testbed, action: &str, unit: &str) {
+    let before = bed.property(unit, "InvocationID");
+    let answer = plane.approve_when_due(action, "acme");
+    let after = bed.property(unit, "InvocationID");
+    assert!(answer.starts_with(&format!("✓ succeeded acme {action}: {unit} on web1")), "{answer}");
+    assert_ne!(before, after, "{unit} was replaced");
+    for words in [format!("old {before}"), format!("new {after}")] {
+        assert!(answer.contains(&words), "{words} / {answer}");
     }
-    bed.exec(&["cp", "/etc/secmon-agent/secmon-agent.service", "/etc/systemd/system/"]);
-    bed.exec(&["secmon-agent", "init"]);
-    bed.exec(&["secmon-agent", "check"]);
-    bed.exec(&["systemctl", "enable", "--now", "secmon-agent"]);
-    until("the agent to listen", || {
-        let journal = bed.exec(&["journalctl", "--no-pager", "-u", "secmon-agent"]);
-        journal.contains("listening on").then_some(())
-    });
-    Some(bed)
+    let receipt = plane.last_receipt();
+    assert_eq!((receipt["before"].as_str(), receipt["after"].as_str()), (Some(&*before), Some(&*after)));
 }
 
-/// The receipt in the last outcome.
-fn receipt(plane: &Plane) -> Value {
-    let outcome = plane.events("outcome").pop().expect("an outcome");
-    serde_json::from_str(outcome["receipt"].as_str().expect("a receipt")).expect("JSON")
-}
-
-fn page() -> String {
-    let url = format!("http://{GUEST}/");
-    let output = Command::new("curl").args(["-s", "-o", "/dev/null", "-w", "%{http_code}", &url]).output();
-    let output = output.expect("curl runs");
-    String::from_utf8_lossy(&output.stdout).into_owned()
+/// Approves; the answer must begin with `start`, and the unit must still be the same instance.
+fn assert_untouched(plane: &mut Plane, bed: &Testbed, (action, unit): (&str, &str), start: &str) -> String {
+    let before = bed.property(unit, "InvocationID");
+    let answer = plane.approve_when_due(action, "acme");
+    assert!(answer.starts_with(start), "{start:?}: {answer}");
+    assert_eq!(bed.property(unit, "InvocationID"), before, "{unit} wasn't touched");
+    answer
 }
 
 #[test]
-fn a_real_nginx_is_restarted_from_the_chat_and_a_broken_configuration_is_refused() {
-    let mut plane = Plane::new(Totp::On);
-    let Some(bed) = host(&plane) else { return };
-    plane.start();
+fn a_minimum_interval_of_three_seconds_never_reaches_systemds_start_limit() {
+    let Some((mut plane, bed)) = stage("interval", UNITS) else { return };
+    bed.exec(&["secmon-agent", "check"]);
+    // systemd allows five starts in ten seconds: a sixth at a shorter interval would fail.
+    for _ in 0..6 {
+        for (action, unit) in UNITS {
+            assert_replaced(&mut plane, &bed, action, unit);
+        }
+    }
+    assert_eq!(bed.page(), "200");
+    plane.finish();
+}
 
-    let before = bed.property("nginx", "InvocationID");
+#[test]
+fn a_broken_configuration_is_refused_with_the_line_of_the_services_own_check() {
+    let Some((mut plane, bed)) = stage("preflight", UNITS) else { return };
+    for (operation, file, broken, line) in [
+        (
+            UNITS[2],
+            "/etc/nginx/conf.d/bad.conf",
+            "bogus_directive on;",
+            "unknown directive \"bogus_directive\"",
+        ),
+        (
+            UNITS[1],
+            "/etc/php/8.2/fpm/pool.d/zz.conf",
+            "[www]\nbogus_entry = 1",
+            "unknown entry 'bogus_entry'",
+        ),
+        (
+            UNITS[0],
+            "/etc/mysql/mariadb.conf.d/99-bad.cnf",
+            "[mariadbd]\nbogus_option = 1",
+            "unknown variable 'bogus_option=1'",
+        ),
+    ] {
+        bed.shell(&format!("echo '{broken}' >{file}"));
+        let start = format!("✗ refused acme {}: preflight: ", operation.0);
+        let answer = assert_untouched(&mut plane, &bed, operation, &start);
+        assert!(answer.contains(line), "{line:?}: {answer}");
+        assert_eq!(bed.page(), "200");
+        bed.exec(&["rm", file]);
+        assert_replaced(&mut plane, &bed, operation.0, operation.1);
+    }
+    plane.finish();
+}
+
+#[test]
+fn php_that_does_not_come_up_is_a_failure_with_the_last_line_of_its_journal() {
+    let Some((mut plane, bed)) = stage("journal", UNITS) else { return };
+    // The check doesn't bind sockets, so only the start finds that nginx has this one.
+    let pool = "/etc/php/8.2/fpm/pool.d/zz.conf";
+    bed.shell(&format!("printf '[www]\\nlisten = 0.0.0.0:80\\n' >{pool}"));
+    let answer = plane.approve_when_due("restart-php", "acme");
+    assert!(answer.starts_with("✗ failed acme restart-php: exit: 1 "), "{answer}");
+    assert_eq!(bed.property("php8.2-fpm", "ActiveState"), "failed");
+    let last = bed.shell("journalctl --no-pager -o cat -n 1 _SYSTEMD_UNIT=php8.2-fpm.service");
+    assert!(last.contains("ERROR"), "php-fpm says why: {last:?}");
+    assert!(answer.contains(&last), "{last:?}: {answer}");
+
+    bed.exec(&["rm", pool]);
+    assert_replaced(&mut plane, &bed, "restart-php", "php8.2-fpm");
+    assert_eq!(bed.page(), "200");
+    plane.finish();
+}
+
+#[test]
+fn a_unit_that_is_masked_or_not_installed_fails_as_absent_and_says_what_there_is() {
+    let operations = [("restart-db", "mariadb"), ("restart-php", "php-fpm"), ("restart-web", "nginx")];
+    let Some((mut plane, bed)) = stage("absent", &operations) else { return };
+    bed.exec(&["systemctl", "mask", "nginx"]);
+    let answer = assert_untouched(&mut plane, &bed, UNITS[2], "✗ failed acme restart-web: absent: ");
+    assert!(answer.contains("nginx.service is masked"), "{answer}");
+    assert_eq!(bed.page(), "200", "a masked unit goes on running");
+    bed.exec(&["systemctl", "unmask", "nginx"]);
+    assert_replaced(&mut plane, &bed, "restart-web", "nginx");
+
+    let answer = assert_untouched(&mut plane, &bed, UNITS[1], "✗ failed acme restart-php: absent: ");
+    assert!(answer.contains("no unit php-fpm.service"), "{answer}");
+    assert!(answer.contains("there is: php8.2-fpm"), "the manifest should name it: {answer}");
+    plane.finish();
+}
+
+#[test]
+fn a_start_limit_that_somebody_else_has_used_up_is_called_by_its_name() {
+    let Some((mut plane, bed)) = stage("limit", UNITS) else { return };
+    // Whatever this machine is busy with, all six starts are within the window.
+    bed.shell(
+        "mkdir -p /run/systemd/system/nginx.service.d && \
+         printf '[Unit]\\nStartLimitIntervalSec=100\\n' >/run/systemd/system/nginx.service.d/limit.conf && \
+         systemctl daemon-reload && systemctl reset-failed nginx && for n in 1 2 3 4 5; do systemctl restart nginx; done",
+    );
     let answer = plane.approve_when_due("restart-web", "acme");
-    let after = bed.property("nginx", "InvocationID");
+    assert_eq!(bed.property("nginx", "Result"), "start-limit-hit");
+    assert!(answer.starts_with("✗ failed acme restart-web: exit: 1 "), "{answer}");
+    assert!(answer.contains("start of the service was attempted too often"), "{answer}");
+
+    bed.exec(&["systemctl", "reset-failed", "nginx"]);
+    let answer = plane.approve_when_due("restart-web", "acme");
     assert!(answer.starts_with("✓ succeeded acme restart-web: nginx on web1"), "{answer}");
-    assert_ne!(before, after, "nginx was replaced");
+    assert_eq!(bed.page(), "200");
+    plane.finish();
+}
+
+#[test]
+fn a_restart_of_four_seconds_succeeds_and_a_second_one_meanwhile_is_refused() {
+    let Some((mut plane, bed)) = stage("slow", UNITS) else { return };
+    bed.shell(
+        "mkdir -p /run/systemd/system/nginx.service.d && \
+         printf '[Service]\\nExecStop=\\nExecStop=/bin/sleep 4\\n' >/run/systemd/system/nginx.service.d/slow.conf && \
+         systemctl daemon-reload",
+    );
+    let before = bed.property("nginx", "InvocationID");
+    let (first, second) = (plane.new_operator(), plane.new_operator());
+    let line = plane.line("restart-web", "acme");
+    let begun = Instant::now();
+    plane.telegram.receive(&Incoming::new(first, line.to_string()));
+    until("the restart to begin", || (bed.property("nginx", "ActiveState") == "deactivating").then_some(()));
+    let line = plane.line("restart-web", "acme");
+    let answer = plane.ask(second, line).text().to_owned();
+    assert!(answer.starts_with("✗ refused acme restart-web: busy: "), "{answer}");
+    assert_eq!(bed.property("nginx", "ActiveState"), "deactivating", "the first is still under way");
+
+    let answer = plane.expect("✓ succeeded acme restart-web: nginx on web1");
+    assert!(begun.elapsed().as_secs() >= 4, "the restart takes four seconds");
+    let after = bed.property("nginx", "InvocationID");
     assert!(
         answer.contains(&format!("old {before}")) && answer.contains(&format!("new {after}")),
         "{answer}"
     );
-    let said = receipt(&plane);
-    assert_eq!((said["before"].as_str(), said["after"].as_str()), (Some(&*before), Some(&*after)), "{said}");
-    assert_eq!(page(), "200");
-
-    bed.exec(&["sh", "-c", "echo 'bogus_directive on;' >/etc/nginx/conf.d/bad.conf"]);
-    let answer = plane.approve_when_due("restart-web", "acme");
-    assert!(answer.starts_with("✗ refused acme restart-web: preflight: "), "{answer}");
-    assert!(
-        answer.contains("unknown directive") && answer.contains("bad.conf"),
-        "nginx's own line: {answer}"
-    );
-    assert_eq!(bed.property("nginx", "InvocationID"), after, "nginx wasn't touched");
-    assert_eq!(page(), "200");
-
-    bed.exec(&["rm", "/etc/nginx/conf.d/bad.conf"]);
-    let answer = plane.approve_when_due("restart-web", "acme");
-    assert!(answer.starts_with("✓ succeeded"), "{answer}");
-    assert_ne!(bed.property("nginx", "InvocationID"), after);
-
-    bed.exec(&["systemctl", "mask", "--now", "nginx"]);
-    let answer = plane.approve_when_due("restart-web", "acme");
-    assert!(!answer.starts_with('✓'), "a masked unit can't be restarted: {answer}");
+    let stops = bed.shell("journalctl --no-pager -o cat -u nginx | grep -c '^Stopping nginx'");
+    assert_eq!(stops, "1", "one restart happened");
+    assert_eq!(bed.page(), "200");
     plane.finish();
 }

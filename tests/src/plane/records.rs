@@ -40,6 +40,13 @@ impl Plane {
         })
     }
 
+    /// The receipt in the last outcome.
+    pub fn last_receipt(&self) -> Value {
+        let outcome = self.events("outcome").pop().expect("an outcome");
+        let receipt = outcome["receipt"].as_str().unwrap_or_else(|| panic!("no receipt: {outcome}"));
+        serde_json::from_str(receipt).expect("JSON")
+    }
+
     /// What holds after every test: the chain is sound, no request broke the specification, no secret leaked.
     pub fn finish(&mut self) {
         if self.serve.is_some() {

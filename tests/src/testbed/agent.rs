@@ -1,0 +1,91 @@
+//! The agent on a real host, set up as `secmon agent add` says that one does it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Guest, Testbed, target_directory};
+use crate::agent_host::{binary, text, until};
+use crate::plane::Plane;
+
+/// Where the agent listens.
+pub const PORT: u16 = 7443;
+
+impl Testbed {
+    /// Makes this host web1 of the client acme, with an agent that may restart these units, each at most every
+    /// three seconds, and returns once the agent listens.
+    pub fn install_agent(&self, plane: &Plane, operations: &[(&str, &str)]) {
+        let program = self.agent_program();
+        self.push(&program, "/usr/local/bin/secmon-agent", "755");
+        self.push(&packed_bundle(plane, self, operations), "/root/bundle.tar", "600");
+        self.shell(
+            "mkdir -m 700 /etc/secmon-agent /var/lib/secmon-agent && \
+             tar -x --no-same-owner -C /etc/secmon-agent -f /root/bundle.tar && rm /root/bundle.tar && \
+             secmon-agent init",
+        );
+        self.start_agent();
+    }
+
+    /// The released programs of another architecture, in `SECMON_CROSS_DIR` or where `cross/build` puts them.
+    pub fn cross_program(&self, name: &str) -> Option<PathBuf> {
+        let built = || target_directory().join("cross");
+        let cross = std::env::var_os("SECMON_CROSS_DIR").map_or_else(built, PathBuf::from);
+        self.guest().triple().map(|triple| cross.join(triple).join(name))
+    }
+
+    fn agent_program(&self) -> PathBuf {
+        let Some(program) = self.cross_program("secmon-agent") else { return binary("secmon-agent") };
+        assert!(
+            program.is_file(),
+            "{} is missing; build it with: cross/build {}",
+            program.display(),
+            self.guest().triple().unwrap_or_default()
+        );
+        program
+    }
+
+    fn start_agent(&self) {
+        match self.guest() {
+            Guest::Systemd | Guest::Arm64 | Guest::ArmHf => {
+                self.exec(&["cp", "/etc/secmon-agent/secmon-agent.service", "/etc/systemd/system/"]);
+                self.exec(&["systemctl", "enable", "--now", "secmon-agent"]);
+            }
+            Guest::OpenRc => {
+                self.push(&init_script("openrc"), "/etc/init.d/secmon-agent", "755");
+                self.exec(&["rc-service", "secmon-agent", "start"]);
+            }
+            Guest::SysV => {
+                self.push(&init_script("sysv"), "/etc/init.d/secmon-agent", "755");
+                self.exec(&["/etc/init.d/secmon-agent", "start"]);
+            }
+        }
+        let listeners = format!("ss -Hltn sport = :{PORT}");
+        until("the agent to listen", || (!self.shell(&listeners).is_empty()).then_some(()));
+    }
+}
+
+fn init_script(manager: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testbed/agent").join(manager)
+}
+
+/// The bundle that the control plane makes for this host, as a tar archive.
+fn packed_bundle(plane: &Plane, bed: &Testbed, operations: &[(&str, &str)]) -> PathBuf {
+    let (bundle, archive) = (plane.at("bundle"), plane.at("bundle.tar"));
+    plane.client("acme");
+    let mut command = plane.command();
+    command.args(["agent", "add", "acme", "web1", "--address", &format!("{}:{PORT}", bed.address())]);
+    command.arg("--out").arg(&bundle);
+    if bed.guest().triple().is_some() {
+        // qemu forwards from an address that the machine itself doesn't have.
+        command.args(["--listen", &format!("0.0.0.0:{PORT}")]);
+    }
+    for (operation, unit) in operations {
+        command.args(["--allow", &format!("{operation}={unit}")]);
+        command.args(["--min-interval", &format!("{operation}=3")]);
+    }
+    let output = command.output().expect("secmon runs");
+    assert!(output.status.success(), "agent add: {}", text(&output.stderr));
+    let tar = Command::new("tar").arg("-cf").arg(&archive).arg("-C").arg(&bundle).arg(".").output();
+    let tar = tar.expect("tar runs");
+    assert!(tar.status.success(), "tar: {}", text(&tar.stderr));
+    archive
+}
