@@ -7,7 +7,7 @@ use secmon_wire::{AgentId, ClientId, Intent, Nonce, OperationId, Unit};
 
 use super::*;
 use crate::keys::SigningKey;
-use crate::state::{Pending, Phase};
+use crate::state::{CLAIMS_KEPT, Pending, Phase};
 
 const NOW: u64 = 1_767_225_600;
 const WEB: OperationId = OperationId::RestartWeb;
@@ -66,8 +66,10 @@ impl Bench {
     /// What the monitor does with an envelope that gets a receipt.
     fn settle(&mut self, body: &[u8], clock: u64, refusal: bool) {
         let envelope = Envelope::read(body).expect("an envelope");
-        self.state.take_note(&envelope, clock);
-        if !refusal {
+        if refusal {
+            self.state.take_note(&envelope, clock);
+        } else {
+            self.state.take_note_of_admitted(&envelope, clock);
             self.state.set_last_run(envelope.action, clock);
         }
         self.state.receipt_seq += 1;
@@ -249,6 +251,30 @@ fn signed_envelopes_from_the_far_future_do_not_lock_the_agent() {
         bench.settle(&early, NOW, true);
     }
     assert_eq!(bench.judge_at(&envelope(WEB, 999, NOW + 301), NOW + 301), Word::Admitted);
+}
+
+#[test]
+fn no_envelope_runs_twice_though_the_clock_was_set_back_between() {
+    let mut bench = Bench::new();
+    let first = envelope(WEB, 1, NOW);
+    assert_eq!(bench.judge(&first), Word::Admitted);
+    bench.settle(&first, NOW, false);
+    // An hour back: the runs there push out the first one's receipt, and what seems to be from the future (it is
+    // refused) its nonce.
+    let back = NOW - 3600;
+    for run in 0..RECEIPTS_KEPT as u64 {
+        let at = back + 30 * run;
+        let body = envelope(WEB, 100 + run, at);
+        assert_eq!(bench.judge_at(&body, at), Word::Admitted);
+        bench.settle(&body, at, false);
+    }
+    for early in 0..CLAIMS_KEPT as u64 {
+        let body = envelope(WEB, 200 + early, NOW + 1);
+        assert!(matches!(bench.judge_at(&body, back), Word::Refused(Refusal::Early { .. })));
+        bench.settle(&body, back, true);
+    }
+    assert_eq!(bench.judge_at(&first, NOW + 60), Word::Refused(Refusal::NonceForgotten));
+    assert_eq!(bench.judge_at(&envelope(WEB, 2, NOW + 60), NOW + 60), Word::Admitted);
 }
 
 proptest! {

@@ -93,15 +93,20 @@ impl Config {
         if bytes.get(used..).is_some_and(|rest| !rest.trim_ascii().is_empty()) {
             return Err("has something behind the closing brace".into());
         }
+        // The reader leaves escapes as they stand and lets control characters through: no name needs either.
+        let plain = |text: &str| !text.contains(|c: char| c == '\\' || c.is_control());
         let absolute = |name: &str, given: Option<&str>, default: &str| {
-            let path = Path::new(given.unwrap_or(default));
-            let plain = path.is_absolute() && !given.is_some_and(|text| text.contains('\\'));
-            if plain {
-                Ok(path.to_owned())
+            let text = given.unwrap_or(default);
+            if Path::new(text).is_absolute() && plain(text) {
+                Ok(PathBuf::from(text))
             } else {
                 Err(format!("has a {name} that is not an absolute path"))
             }
         };
+        let network_user = fields.network_user.unwrap_or(NETWORK_USER);
+        if !plain(network_user) {
+            return Err("has a network_user that is no user's name".into());
+        }
         Ok(Self {
             path: path.to_owned(),
             agent_id: AgentId::new(fields.agent_id.ok_or("has no agent_id")?)
@@ -115,7 +120,7 @@ impl Config {
             state: absolute("state", fields.state, "/var/lib/secmon-agent/state")?,
             init_dir: absolute("init_dir", fields.init_dir, "/etc/init.d")?,
             run_dir: absolute("run_dir", fields.run_dir, "/run")?,
-            network_user: fields.network_user.unwrap_or(NETWORK_USER).to_owned(),
+            network_user: network_user.to_owned(),
         })
     }
 }
@@ -178,6 +183,8 @@ mod tests {
             r#"{"agent_id":"web1","listen":"0.0.0.0:1","state":"state"}"#,
             r#"{"agent_id":"web1","listen":"0.0.0.0:1","init_dir":"/a\\b"}"#,
             r#"{"agent_id":"web1","listen":"0.0.0.0:1","service_manager":"runit"}"#,
+            r#"{"agent_id":"web1","listen":"0.0.0.0:1","network_user":"secmon\u002dnet"}"#,
+            "{\"agent_id\":\"web1\",\"listen\":\"0.0.0.0:1\",\"state\":\"/a\nb\"}",
             r#"{"agent_id":"web1","listen":"0.0.0.0:1"} {}"#,
         ] {
             assert!(parse(text).is_err(), "{text}");

@@ -119,6 +119,8 @@ fn start_network(
     let setup = setup.encode().ok_or("the bundle is too long for the network process")?;
     let program = own_program()?;
     check_program(&program).map_err(text)?;
+    // Whoever can exchange files there could exchange what we start next.
+    program.parent().map_or(Ok(()), check_directory).map_err(text)?;
     let starter = Starter::new(&program, listener, setup, matches!(account, NetworkAccount::Own(..)))
         .ok_or("our own path can't be run")?;
     NetworkProcess::start(starter)
@@ -172,7 +174,7 @@ impl Display for NetworkAccount<'_> {
             Self::Own(name, Account { uid, gid }) => write!(f, "runs as {name} ({uid}:{gid})"),
             Self::Nobody { wanted } => write!(
                 f,
-                "there is no user {wanted}, so the network process runs as {NOBODY}, which others share; \
+                "there is no user {wanted}, so the network process runs as {NOBODY}, which others share and can stop; \
                  add one: useradd --system --no-create-home --shell /usr/sbin/nologin {wanted}"
             ),
             Self::Ours => f.write_str("runs as the same user as the monitor, which is not root"),
@@ -245,7 +247,10 @@ impl Display for Stop {
         match self {
             Self::State(problem) => write!(f, "stopped, because nothing runs without a record: {problem}"),
             Self::NetworkGone(how) => write!(f, "stopped: the network process ends before it serves ({how})"),
-            Self::NoNetwork(why) => write!(f, "stopped: the network process can't be started: {why}"),
+            Self::NoNetwork(errno) => {
+                let why = std::io::Error::from_raw_os_error(*errno);
+                write!(f, "stopped: the network process can't be started: {why}")
+            }
             Self::BadState => f.write_str("stopped: the state holds an operation that is none"),
             Self::NoProc => f.write_str("stopped: /proc doesn't show our own processes ; mount it"),
         }

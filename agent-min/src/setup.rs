@@ -67,6 +67,9 @@ impl<'a> Setup<'a> {
             _ => return None,
         };
         let account = Account { uid: r.u32()?, gid: r.u32()? };
+        if bytes.len() > SETUP_MAX || (!has_account && account != (Account { uid: 0, gid: 0 })) {
+            return None;
+        }
         let setup = Self {
             account: has_account.then_some(account),
             tls_key: r.array()?,
@@ -84,6 +87,33 @@ impl<'a> Setup<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_account_that_is_said_to_be_none_and_more_than_fits_are_refused() {
+        let part = [0; PEM_MAX];
+        let setup = Setup {
+            agent_id: AgentId::new("web1").expect("an id"),
+            account: None,
+            directory: "/",
+            empty: "/",
+            authority: &part,
+            chain: &part,
+            manifest: b"{}",
+            tls_key: [4; POINT],
+        };
+        let bytes = setup.encode().expect("room");
+        assert_eq!(Setup::decode(&bytes), Some(setup));
+        let mut another = bytes.clone();
+        another[1] = 1;
+        assert_eq!(Setup::decode(&another), None);
+        // The manifest's length stands before its two bytes at the end.
+        let more = SETUP_MAX - bytes.len() + 3;
+        let mut long = bytes[..bytes.len() - 4].to_vec();
+        long.extend(u16::try_from(more).expect("a length").to_le_bytes());
+        long.resize(SETUP_MAX + 1, 0);
+        assert_eq!(long.len() - (bytes.len() - 2), more);
+        assert_eq!(Setup::decode(&long), None);
+    }
 
     #[test]
     fn what_is_handed_over_is_what_arrives_whole_or_not_at_all() {

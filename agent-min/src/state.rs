@@ -12,8 +12,9 @@
 //! nonce.) A flood of envelopes (which takes the dispatch key) costs availability, never a
 //! second run; and since intervals bound the runs, an honest control plane is always far above the floor.
 //!
-//! The floor never rises above clock + 300 s, so that signed envelopes from the far future can't lock the
-//! agent for longer than that. Such an envelope is refused as stale and its nonce is claimed; it is forgotten
+//! The floor never rises above clock + 300 s, nor above the latest envelope that was admitted if that is later
+//! (the clock was set back since), so that signed envelopes from the far future can't lock the agent for longer
+//! than that. Such an envelope is refused as stale and its nonce is claimed; it is forgotten
 //! only after [`CLAIMS_KEPT`] signed envelopes with later time stamps still, all refused.
 //!
 //! # Why a flood of refusals can't hide what ran
@@ -60,6 +61,8 @@ pub(crate) struct State {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Claims {
     pub(crate) floor: u64,
+    /// The latest time stamp of an envelope that was admitted.
+    pub(crate) admitted: u64,
     pub(crate) kept: Vec<Claim, CLAIMS_KEPT>,
 }
 
@@ -123,6 +126,12 @@ impl State {
             pending: None,
             receipts: Vec::new(),
         }
+    }
+
+    /// Takes note of an envelope that is admitted.
+    pub(crate) fn take_note_of_admitted(&mut self, envelope: &Envelope, clock: u64) {
+        self.claims.admitted = self.claims.admitted.max(envelope.ts);
+        self.take_note(envelope, clock);
     }
 
     /// Takes note of an envelope that will get a receipt: its nonce is used up, whatever becomes of it.
@@ -193,7 +202,8 @@ impl Claims {
                 core::mem::swap(known, &mut oldest);
             }
         }
-        self.floor = self.floor.max(oldest.ts.min(clock.saturating_add(FRESHNESS_S)));
+        let highest = clock.saturating_add(FRESHNESS_S).max(self.admitted);
+        self.floor = self.floor.max(oldest.ts.min(highest));
     }
 }
 

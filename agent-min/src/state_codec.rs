@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! version 1 · agent id (2 + n) · receipt seq 8 · last receipt 1 (+ 32) · last intent 8 · last runs 3 × 8
-//! claims: floor 8 · count 2 · count × (nonce 8 · ts 8)
+//! claims: floor 8 · admitted 8 · count 2 · count × (nonce 8 · ts 8)
 //! pending 1: 0 none | 1 checking | 2 restarting; then body (2 + n) · began 8 · unit (2 + n);
 //!            restarting also: before (2 + n) · pid 4 · start 8
 //! receipts: count 2 · count × (seq 8 · envelope 32 · refusal 1 · signature 64 · body (2 + n))
@@ -21,10 +21,10 @@ use secmon_wire::{AgentId, Hash, Nonce, OperationId, Unit};
 use crate::bytes::{Reader, Writer};
 use crate::state::{CLAIMS_KEPT, Claim, Claims, Kept, Pending, Phase, State};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 const FIXED_MAX: usize = 1 + (2 + ID_MAX) + 8 + 33 + 8 + OperationId::ALL.len() * 8;
-const CLAIMS_MAX: usize = 8 + 2 + CLAIMS_KEPT * 16;
+const CLAIMS_MAX: usize = 8 + 8 + 2 + CLAIMS_KEPT * 16;
 const PENDING_MAX: usize = 1 + (2 + ENVELOPE_MAX) + 8 + (2 + UNIT_MAX) + (2 + INSTANCE_MAX) + 12;
 const KEPT_MAX: usize = 8 + 32 + 1 + 64 + (2 + RECEIPT_MAX);
 /// Bytes of the largest state there can be.
@@ -44,6 +44,7 @@ pub(crate) fn encode<'a>(state: &State, out: &'a mut [u8; ENCODED_MAX]) -> Optio
     w.put(&state.last_intent.to_le_bytes())?;
     state.last_runs.iter().try_for_each(|at| w.put(&at.to_le_bytes()))?;
     w.put(&state.claims.floor.to_le_bytes())?;
+    w.put(&state.claims.admitted.to_le_bytes())?;
     w.put(&u16::try_from(state.claims.kept.len()).ok()?.to_le_bytes())?;
     for claim in &state.claims.kept {
         w.put(&claim.nonce.0)?;
@@ -80,7 +81,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<State> {
     for at in &mut last_runs {
         *at = r.u64()?;
     }
-    let mut claims = Claims { floor: r.u64()?, kept: Vec::new() };
+    let mut claims = Claims { floor: r.u64()?, admitted: r.u64()?, kept: Vec::new() };
     for _ in 0..r.u16()? {
         let claim = Claim { nonce: Nonce(r.array()?), ts: r.u64()? };
         claims.kept.push(claim).ok()?;

@@ -38,19 +38,19 @@ prop_compose! {
 
 prop_compose! {
     fn any_state()(
-        agent_id in "[a-z0-9][a-z0-9-]{0,31}", numbers: [u64; 6], last in proptest::option::of(any::<[u8; 32]>()),
+        agent_id in "[a-z0-9][a-z0-9-]{0,31}", numbers: [u64; 7], last in proptest::option::of(any::<[u8; 32]>()),
         claims in proptest::collection::vec((any::<[u8; 8]>(), any::<u64>()), 0..=CLAIMS_KEPT),
         pending in proptest::option::of(any_pending()),
         receipts in proptest::collection::vec(any_kept(), 0..=RECEIPTS_KEPT),
     ) -> State {
-        let [receipt_seq, last_intent, floor, a, b, c] = numbers;
+        let [receipt_seq, last_intent, floor, admitted, a, b, c] = numbers;
         State {
             agent_id: AgentId::new(&agent_id).expect("an id"),
             receipt_seq,
             last_receipt: last.map(Hash),
             last_intent,
             last_runs: [a, b, c],
-            claims: Claims { floor, kept: claims.into_iter().map(|(n, ts)| Claim { nonce: Nonce(n), ts }).collect() },
+            claims: Claims { floor, admitted, kept: claims.into_iter().map(|(n, ts)| Claim { nonce: Nonce(n), ts }).collect() },
             pending,
             receipts: receipts.into_iter().collect(),
         }

@@ -55,8 +55,8 @@ pub(crate) enum Stop {
     State(FileProblem),
     /// The network process ends as soon as it is started; this is how it ended.
     NetworkGone(End),
-    /// It can't be started.
-    NoNetwork(std::io::ErrorKind),
+    /// It can't be started, with the system's error number.
+    NoNetwork(i32),
     /// The state holds what no agent of this version wrote.
     BadState,
     /// A process that we have just started can't be found.
@@ -165,7 +165,7 @@ impl Desk {
 
     /// Puts the job on record as under way. Nothing may be run for it before.
     pub(crate) fn begin(&mut self, job: &Job, clock: u64) -> Result<(), Stop> {
-        self.state.take_note(&job.envelope, clock);
+        self.state.take_note_of_admitted(&job.envelope, clock);
         self.state.pending = Some(Pending {
             body: job.body.clone(),
             began: clock,

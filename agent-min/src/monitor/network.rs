@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use secmon_sys::channel::Channel;
+use secmon_sys::process::is_shortage;
 use secmon_sys::role::{self, RoleProcess};
 use secmon_sys::sandbox::Strength;
 use secmon_sys::wait::{Alone, pause, readable};
@@ -221,7 +222,30 @@ impl NetworkProcess {
     }
 
     fn replace(&mut self) -> Result<Event, Stop> {
+        if self.process.is_some() || self.starter.is_none() {
+            self.take_leave()?;
+        }
+        let Some(starter) = &self.starter else { return Err(Stop::NetworkGone(role::End::Unknown)) };
+        // It is dead, and nothing can be asked meanwhile.
+        pause(self.started + START_EVERY, &mut Alone);
+        self.started = Instant::now();
+        match starter.start() {
+            Ok((link, handshakes, process)) => {
+                (self.link, self.handshakes, self.process) = (link, handshakes, Some(process));
+                Ok(Event::Replaced)
+            }
+            Err(error) if is_shortage(&error) => {
+                say(&format_args!("the network process can't be started: {error}; trying again"));
+                Ok(Event::Nothing)
+            }
+            Err(error) => Err(Stop::NoNetwork(error.raw_os_error().unwrap_or(0))),
+        }
+    }
+
+    /// Ends what is left of the process that has gone, and says so. An error if another start wouldn't help.
+    fn take_leave(&mut self) -> Result<(), Stop> {
         let how = self.end();
+        self.process = None;
         if self.strength.take().is_none() {
             self.stillborn = self.stillborn.saturating_add(1);
             if !self.ever_ready || self.stillborn >= STILLBORN_MAX {
@@ -230,13 +254,7 @@ impl NetworkProcess {
         } else {
             say(&format_args!("the network process ended ({how}); starting another"));
         }
-        let Some(starter) = &self.starter else { return Err(Stop::NetworkGone(how)) };
-        // It is dead, and nothing can be asked meanwhile.
-        pause(self.started + START_EVERY, &mut Alone);
-        let (link, handshakes, process) = starter.start().map_err(|e| Stop::NoNetwork(e.kind()))?;
-        (self.link, self.handshakes, self.process) = (link, handshakes, Some(process));
-        self.started = Instant::now();
-        Ok(Event::Replaced)
+        Ok(())
     }
 
     /// Sees to it that the process has ended, whatever its channel says.

@@ -54,6 +54,12 @@ pub fn runs_as_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
+/// Whether a process can't be started for want of something that may be there again in a moment: processes,
+/// descriptors, memory.
+pub fn is_shortage(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::ENFILE | libc::EMFILE | libc::ENOMEM))
+}
+
 /// Our user and group.
 pub fn our_account() -> Account {
     Account { uid: nix::unistd::geteuid().as_raw(), gid: nix::unistd::getegid().as_raw() }

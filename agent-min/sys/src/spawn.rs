@@ -25,6 +25,9 @@ use crate::process::ProcPath;
 pub const ENVIRONMENT: [&CStr; 2] =
     [c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", c"LANG=C"];
 
+/// Bytes that an orphan's pipe holds; the most that an unprivileged process may ask for (pipe(7)).
+const ROOM: i32 = 1024 * 1024;
+
 /// Words of the longest command.
 pub const WORDS_MAX: usize = 32;
 
@@ -42,7 +45,8 @@ pub enum Orphan {
     Ends,
     /// Its output is dropped and it goes on: right for a restart, which must not stop half-way with the
     /// service down. It holds the pipe's reading end itself, in the same descriptor as the writing end, so
-    /// the pipe never breaks; and it writes without blocking, so a full pipe never holds it up.
+    /// the pipe never breaks; and it writes without blocking, so a full pipe never holds it up: what finds no room
+    /// fails (EAGAIN), which takes a megabyte that nobody has read yet.
     GoesOn,
 }
 
@@ -105,7 +109,11 @@ impl Command {
         let (output, input) = pipe2(OFlag::O_CLOEXEC)?;
         let input = match orphan {
             Orphan::Ends => input,
-            Orphan::GoesOn => both_ends(&input).unwrap_or(input),
+            Orphan::GoesOn => {
+                // Such a program doesn't wait for room, so there should be some.
+                let _smaller_will_do = nix::fcntl::fcntl(&input, nix::fcntl::FcntlArg::F_SETPIPE_SZ(ROOM));
+                both_ends(&input).unwrap_or(input)
+            }
         };
         // The reading end must not block: a daemon that keeps the writing end open is not waited for.
         nix::fcntl::fcntl(&output, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;

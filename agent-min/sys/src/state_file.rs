@@ -19,6 +19,7 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
 use nix::libc;
@@ -28,6 +29,9 @@ use crate::files::{FileProblem, Privacy, check_owner_and_mode};
 
 /// Bytes of one slot.
 pub const SLOT_SIZE: usize = 32 * 1024;
+/// How long the lock may be held by somebody who is about to end.
+const LOCK_TIME: Duration = Duration::from_millis(500);
+
 /// Bytes of the largest payload.
 pub const PAYLOAD_MAX: usize = SLOT_SIZE - HEADER_SIZE;
 
@@ -104,12 +108,7 @@ impl StateFile {
     /// Opens and locks the file and reads the newest payload.
     pub fn open(path: &Path) -> Result<Opened, FileProblem> {
         let (file, metadata) = open_checked(path, true)?;
-        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, e)| match e {
-            nix::errno::Errno::EWOULDBLOCK => {
-                FileProblem::new(path, "is in use by another agent", "stop the other one first")
-            }
-            e => FileProblem::new(path, e.to_string(), "check the file system"),
-        })?;
+        let file = lock(file, path)?;
         let image = read_image(&file, &metadata, path)?;
         let Choice { newest, generation, payload, damaged } =
             choose(&image).ok_or_else(|| corrupt(path, "is corrupt in both its slots"))?;
@@ -163,6 +162,25 @@ impl Slot {
         match self {
             Self::First => 0,
             Self::Second => SLOT_SIZE as u64,
+        }
+    }
+}
+
+/// Takes the lock. A process that a killed agent had just forked may still hold it, for as long as it takes to notice
+/// that the agent has gone.
+fn lock(mut file: File, path: &Path) -> Result<Flock<File>, FileProblem> {
+    let given_up = Instant::now() + LOCK_TIME;
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Ok(locked),
+            Err((unlocked, nix::errno::Errno::EWOULDBLOCK)) if Instant::now() < given_up => {
+                file = unlocked;
+                std::thread::sleep(LOCK_TIME / 50);
+            }
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) => {
+                return Err(FileProblem::new(path, "is in use by another agent", "stop the other one first"));
+            }
+            Err((_, e)) => return Err(FileProblem::new(path, e.to_string(), "check the file system")),
         }
     }
 }
