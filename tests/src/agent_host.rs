@@ -6,6 +6,7 @@
 
 mod client;
 mod keys;
+mod processes;
 mod service;
 
 use std::ffi::OsStr;
@@ -25,6 +26,9 @@ use tempfile::TempDir;
 
 pub use client::{Answer, RawClient};
 pub use keys::{Issuer, Purpose, ed25519, sha256, sign, verify};
+pub use processes::{
+    Dice, descriptors, is_alive, is_static, kill, kilobytes, limit_descriptors, naps, root_or_skipped, signal,
+};
 pub use service::{Service, Visit};
 
 /// How long anything that should happen may take before the test fails. No test waits this long when all is well.
@@ -179,8 +183,34 @@ impl Host {
 
     /// Starts the agent and returns once it listens.
     pub fn start(&mut self) {
+        self.start_as(&mut Command::new(agent_binary()));
+    }
+
+    /// The same by another command: one that runs its further arguments, or another copy of the agent.
+    pub fn start_as(&mut self, command: &mut Command) {
+        if let Err(log) = self.try_start(command) {
+            panic!("the agent doesn't listen: {log:?}");
+        }
+    }
+
+    /// The same as a service manager does it, once more if the agent ends; how often it took one more.
+    pub fn start_again(&mut self) -> usize {
+        let mut ended = 0;
+        until("an agent that listens", || match self.try_start(&mut Command::new(agent_binary())) {
+            Ok(()) => Some(()),
+            Err(log) => {
+                eprintln!("once more, because it said: {log:?}");
+                ended += 1;
+                None
+            }
+        });
+        ended
+    }
+
+    /// An error is what the agent has printed, if it ended before it listened.
+    fn try_start(&mut self, command: &mut Command) -> Result<(), Vec<String>> {
         assert!(self.agent.is_none(), "one agent per host");
-        let mut child = Command::new(agent_binary())
+        let mut child = command
             .args([OsStr::new("run"), OsStr::new("--config"), self.bundle("agent.json").as_os_str()])
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
@@ -197,8 +227,14 @@ impl Host {
                 let _gone = sender.send(line);
             }
         });
-        let port = listening_port(&lines).unwrap_or_else(|| panic!("the agent doesn't listen: {log:?}"));
+        let Some(port) = listening_port(&lines) else {
+            // It has ended, or will never listen.
+            let _ended_already = child.kill();
+            let _ended = child.wait();
+            return Err(log.lock().expect("no panic under the lock").clone());
+        };
         self.agent = Some(Agent { child, port, log });
+        Ok(())
     }
 
     /// kill -9, as a crash does, and waits until the process is gone.
@@ -268,6 +304,11 @@ impl Host {
     /// The hex signature of an envelope by the dispatch key.
     pub fn sign(&self, body: &str) -> String {
         self.sign_with(&self.at("work/dispatch.key"), body)
+    }
+
+    /// The same for bytes that need not be text.
+    pub fn sign_bytes(&self, body: &[u8]) -> String {
+        keys::sign(&self.at("work/dispatch.key"), &[ENVELOPE_CONTEXT, body].concat())
     }
 
     /// The hex signature of an envelope by another key.
