@@ -43,7 +43,9 @@ impl Service {
 
     /// Runs the init script as an administrator would.
     pub fn control(&self, verb: &str) {
-        let status = Command::new(&self.script).arg(verb).stdin(Stdio::null()).status();
+        // Read by a shell, because the kernel doesn't run a file that is open for writing, which this one is for a
+        // moment in whatever another thread of the tests has just forked (execve(2), ETXTBSY).
+        let status = Command::new("/bin/sh").arg(&self.script).arg(verb).stdin(Stdio::null()).status();
         assert!(status.expect("the script runs").success(), "{} {verb}", self.script.display());
     }
 
