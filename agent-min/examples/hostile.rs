@@ -6,7 +6,6 @@
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::time::Duration;
 
 use secmon_sys::channel::Channel;
 use secmon_sys::inherited;
@@ -53,7 +52,7 @@ fn main() {
     say("done");
     // For as long as the monitor lets it live.
     loop {
-        std::thread::sleep(Duration::from_secs(600));
+        std::thread::park();
     }
 }
 
