@@ -12,6 +12,7 @@ use heapless::String;
 pub use writer::Writer;
 
 use crate::WireError;
+use crate::limits::DEPTH_MAX;
 use scan::Scan;
 
 /// An object whose bytes have been checked to be canonical.
@@ -29,13 +30,18 @@ pub struct Value<'a> {
 impl<'a> Object<'a> {
     /// Checks that `bytes` are one canonical object of at most `limit` bytes and nothing else.
     pub fn parse(bytes: &'a [u8], limit: usize) -> Result<Self, WireError> {
+        Self::parse_nested(bytes, limit, DEPTH_MAX)
+    }
+
+    /// The same, for a message whose objects and arrays are nested up to `depth`.
+    pub fn parse_nested(bytes: &'a [u8], limit: usize, depth: usize) -> Result<Self, WireError> {
         if bytes.len() > limit {
             return Err(WireError::TooLong { limit });
         }
         if core::str::from_utf8(bytes).is_err() {
             return Err(WireError::NotUtf8);
         }
-        let mut scan = Scan { bytes, at: 0 };
+        let mut scan = Scan { bytes, at: 0, depth };
         if scan.peek() != Some(b'{') {
             return Err(scan.unexpected());
         }
@@ -50,7 +56,7 @@ impl<'a> Object<'a> {
     pub fn exact<const N: usize>(self, names: [&'static str; N]) -> Result<[Value<'a>; N], WireError> {
         debug_assert!(names.is_sorted());
         let mut values = [Value { bytes: b"null" }; N];
-        let mut members = Members { scan: Scan { bytes: self.bytes, at: 0 } };
+        let mut members = Members { scan: Scan::again(self.bytes, 0) };
         let mut slots = values.iter_mut().zip(names);
         let mut missing = None;
         while let Some((key, value)) = members.next()? {
@@ -68,6 +74,12 @@ impl<'a> Object<'a> {
             Some(name) => Err(WireError::MissingField(name)),
             None => Ok(values),
         }
+    }
+
+    /// Every key with its value.
+    pub(crate) fn members(self) -> impl Iterator<Item = Result<(&'a [u8], Value<'a>), WireError>> {
+        let mut members = Members { scan: Scan::again(self.bytes, 0) };
+        core::iter::from_fn(move || members.next().transpose())
     }
 
     /// The bytes of this object.
@@ -99,6 +111,11 @@ impl<'a> Value<'a> {
         serde_json_core::from_slice::<u64>(self.bytes).map(|(n, _)| n).map_err(|_| WireError::BadValue(name))
     }
 
+    /// Whether it is `null`.
+    pub fn is_null(self) -> bool {
+        self.bytes == b"null"
+    }
+
     /// An integer, or `None` for `null`.
     pub fn signed_or_null(self, name: &'static str) -> Result<Option<i32>, WireError> {
         serde_json_core::from_slice::<Option<i32>>(self.bytes)
@@ -122,14 +139,14 @@ impl<'a> Value<'a> {
     /// The elements of an array.
     pub fn array(self, name: &'static str) -> Result<Elements<'a>, WireError> {
         match self.bytes.first() {
-            Some(b'[') => Ok(Elements { scan: Scan { bytes: self.bytes, at: 1 } }),
+            Some(b'[') => Ok(Elements { scan: Scan::again(self.bytes, 1) }),
             _ => Err(WireError::BadValue(name)),
         }
     }
 }
 
 /// Walks the elements of a checked array.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Elements<'a> {
     scan: Scan<'a>,
 }

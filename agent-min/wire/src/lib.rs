@@ -1,5 +1,5 @@
 //! The contract between the control plane and the agents: ids, the capability manifest, the envelope,
-//! the receipt, health, the table of operations, limits and errors.
+//! the receipt, health, the diagnostic report, the tables of operations and of findings, limits and errors.
 //!
 //! It is `no_std`, allocates nothing, and knows no clock, socket or key store: bytes come in, typed
 //! values come out, or the reverse. Every message is canonical JSON (keys sorted, no white space,
@@ -9,6 +9,7 @@
 
 mod action;
 pub mod canonical;
+pub mod diag;
 mod envelope;
 mod error;
 mod health;

@@ -28,5 +28,29 @@ pub const FRESHNESS_S: u64 = 300;
 pub const RECEIPTS_KEPT: usize = 16;
 /// Nesting of objects and arrays in a message.
 pub const DEPTH_MAX: usize = 4;
+/// The same in a report, for the sources of a flood.
+pub const REPORT_DEPTH_MAX: usize = 6;
+/// Bytes of a diagnostic report.
+pub const REPORT_MAX: usize = 80 * 1024;
+/// Findings in one report.
+pub const FINDINGS_MAX: usize = 40;
+/// Findings with a flood's sources in one report.
+pub const FLOODS_MAX: usize = 8;
+/// Facts of one finding.
+pub const FACTS_MAX: usize = 8;
+/// Characters of a fact that is a text.
+pub const FACT_TEXT_MAX: usize = 80;
+/// Characters of the log line in a finding.
+pub const EVIDENCE_LINE_MAX: usize = 160;
+/// Characters that a mitigation at the edge matches.
+pub const PATTERN_MAX: usize = 128;
+/// Counters in one report.
+pub const COUNTERS_MAX: usize = 64;
+/// Characters of what a counter is of.
+pub const COUNTER_KEY_MAX: usize = 40;
+/// Checks that can be named as made or not made in one report.
+pub const CHECKS_MAX: usize = 40;
+/// Characters of what a check that wasn't made was about.
+pub const SKIP_DETAIL_MAX: usize = 64;
 /// The largest integer of canonical JSON (RFC 8785 §3.2.2.3: 2^53 − 1).
 pub const INTEGER_MAX: u64 = 9_007_199_254_740_991;

@@ -2,16 +2,23 @@
 
 use super::Value;
 use crate::WireError;
-use crate::limits::{DEPTH_MAX, INTEGER_MAX};
+use crate::limits::{INTEGER_MAX, REPORT_DEPTH_MAX};
 
 /// One pass over bytes; every step is bounds-checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Scan<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) at: usize,
+    /// How deep objects and arrays may be nested.
+    pub(super) depth: usize,
 }
 
 impl<'a> Scan<'a> {
+    /// Walks bytes that have been checked.
+    pub(super) const fn again(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at, depth: usize::MAX }
+    }
+
     pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -52,7 +59,7 @@ impl<'a> Scan<'a> {
 
     pub(super) fn value(&mut self, depth: usize) -> Result<(), WireError> {
         match self.peek() {
-            Some(b'{' | b'[') if depth >= DEPTH_MAX => Err(WireError::TooDeep { at: self.at }),
+            Some(b'{' | b'[') if depth >= self.depth => Err(WireError::TooDeep { at: self.at }),
             Some(b'{') => self.object(depth),
             Some(b'[') => self.array(depth),
             Some(b'"') => self.string(),
@@ -95,7 +102,7 @@ impl<'a> Scan<'a> {
 
     /// A key out of order: a repetition of an earlier one says more than the wrong order does.
     fn unsorted_or_duplicate(&self, depth: usize, key: &[u8], at: usize) -> WireError {
-        let mut earlier = Scan { bytes: self.bytes, at: self.start_of_object(at) };
+        let mut earlier = Scan::again(self.bytes, self.start_of_object(at));
         loop {
             earlier.step();
             if earlier.at >= at {
@@ -115,8 +122,8 @@ impl<'a> Scan<'a> {
 
     /// Where the object opens whose member starts at `at`: everything before it has been scanned.
     fn start_of_object(&self, at: usize) -> usize {
-        let mut opened = heapless::Vec::<usize, { DEPTH_MAX + 1 }>::new();
-        let mut scan = Scan { bytes: self.bytes, at: 0 };
+        let mut opened = heapless::Vec::<usize, { REPORT_DEPTH_MAX + 1 }>::new();
+        let mut scan = Scan::again(self.bytes, 0);
         while scan.at < at {
             match scan.peek() {
                 Some(b'"') => match scan.string() {

@@ -1,0 +1,12 @@
+//! Reads what a host says of itself, and judges it: the thinking half of the agent's diagnostics.
+//!
+//! It opens nothing and connects to nothing itself: all of that goes through a [`host::Host`]; [`Notes`] are taken. Most of
+//! the bytes are written by strangers (log lines, answers of services, a taken-over site's files), so nothing here
+//! trusts a length, an encoding or an order, and what goes into a finding is bounded and printable.
+
+pub mod host;
+mod notes;
+pub mod stack;
+pub mod text;
+
+pub use notes::{Notes, Run};

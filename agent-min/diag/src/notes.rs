@@ -1,0 +1,154 @@
+//! What one run has seen so far.
+
+use heapless::Vec;
+use secmon_wire::diag::{
+    Check, CounterId, Counters, Finding, NotChecked, ReportWriter, Skipped, WhyNotChecked,
+};
+use secmon_wire::limits::{CHECKS_MAX, FINDINGS_MAX, FLOODS_MAX, REPORT_MAX};
+use secmon_wire::{Area, WireError};
+
+/// Findings, counters, and what was looked at, in the order in which they came.
+#[derive(Debug, Default)]
+pub struct Notes {
+    findings: Vec<Finding, FINDINGS_MAX>,
+    counters: Counters,
+    checked: Vec<Check, CHECKS_MAX>,
+    not_checked: Skipped,
+}
+
+impl Notes {
+    /// Takes a finding down. Where there is no room left, the least severe one gives way.
+    pub fn found(&mut self, mut finding: Finding) {
+        if finding.flood.is_some() && self.findings.iter().filter(|f| f.flood.is_some()).count() >= FLOODS_MAX
+        {
+            finding.flood = None;
+        }
+        let Err(finding) = self.findings.push(finding) else { return };
+        let least = self.findings.iter_mut().min_by_key(|kept| kept.severity);
+        if let Some(least) = least.filter(|least| least.severity < finding.severity) {
+            *least = finding;
+        }
+    }
+
+    /// Takes a counter down, for the next run to compare with.
+    pub fn counted(&mut self, id: CounterId, key: &str, value: u64) {
+        let _no_room_is_no_harm = self.counters.add(id, key, value);
+    }
+
+    /// Something was looked at.
+    pub fn checked(&mut self, what: Check) {
+        if !self.checked.contains(&what) {
+            let _one_for_each_there_is = self.checked.push(what);
+        }
+    }
+
+    /// Something could not be looked at. Said once for the same thing.
+    pub fn skipped(&mut self, what: Check, why: WhyNotChecked, detail: &str) {
+        let skipped = NotChecked::new(what, why, detail);
+        if !self.not_checked.contains(&skipped) {
+            let _the_first_ones_say_enough = self.not_checked.push(skipped);
+        }
+    }
+
+    /// What was found so far.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The counters so far.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What was looked at so far.
+    pub fn what_was_checked(&self) -> &[Check] {
+        &self.checked
+    }
+
+    /// What couldn't be looked at so far.
+    pub fn what_was_not_checked(&self) -> &[NotChecked] {
+        &self.not_checked
+    }
+
+    /// Adds what another run side by side has seen.
+    pub fn merge(&mut self, other: Self) {
+        other.findings.into_iter().for_each(|finding| self.found(finding));
+        for counter in other.counters.iter() {
+            self.counted(counter.id, &counter.key, counter.value);
+        }
+        other.checked.into_iter().for_each(|what| self.checked(what));
+        for skipped in other.not_checked {
+            self.skipped(skipped.what, skipped.why, &skipped.detail);
+        }
+    }
+
+    /// The report, as it travels.
+    pub fn write<'a>(&mut self, run: &Run<'_>, out: &'a mut [u8; REPORT_MAX]) -> Result<&'a [u8], WireError> {
+        self.checked.sort_unstable();
+        let report = ReportWriter {
+            areas: run.areas,
+            boot: run.boot,
+            checked: &self.checked,
+            clock: run.clock,
+            counters: &self.counters,
+            duration_ms: run.duration_ms,
+            findings: &self.findings,
+            not_checked: &self.not_checked,
+        };
+        report.write(out)
+    }
+}
+
+/// What a report says of its run.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'r> {
+    /// The areas that were looked at, sorted.
+    pub areas: &'r [Area],
+    /// The host's boot id.
+    pub boot: [u8; 16],
+    /// When it began, in seconds since the epoch.
+    pub clock: u64,
+    /// How long it took.
+    pub duration_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use secmon_wire::diag::{FindingId, Report, Severity};
+
+    use super::*;
+
+    #[test]
+    fn a_full_page_keeps_what_is_severe() {
+        let mut notes = Notes::default();
+        for _ in 0..FINDINGS_MAX {
+            notes.found(Finding::new(FindingId::Web413, Severity::Warning));
+        }
+        notes.found(Finding::new(FindingId::DiskFull, Severity::Critical));
+        notes.found(Finding::new(FindingId::SysRebooted, Severity::Info));
+        let ids: std::vec::Vec<_> = notes.findings().iter().map(|finding| finding.id).collect();
+        assert_eq!(ids.len(), FINDINGS_MAX);
+        assert!(ids.contains(&FindingId::DiskFull));
+        assert!(!ids.contains(&FindingId::SysRebooted));
+    }
+
+    #[test]
+    fn two_runs_side_by_side_become_one_report() {
+        let (mut one, mut two) = (Notes::default(), Notes::default());
+        one.checked(Check::Origin);
+        two.checked(Check::Dns);
+        two.checked(Check::Origin);
+        two.counted(CounterId::DiskFree, "/", 7);
+        two.skipped(Check::PhpErrorLog, WhyNotChecked::Permission, "/var/log/php.log");
+        two.found(Finding::new(FindingId::DiskFull, Severity::Critical));
+        one.merge(two);
+        let run = Run { areas: &[Area::Http], boot: [1; 16], clock: 5, duration_ms: 9 };
+        let mut out = Box::new([0; REPORT_MAX]);
+        let bytes = one.write(&run, &mut out).expect("room");
+        let report = Report::read(bytes).expect("a report");
+        assert_eq!(report.checked.as_slice(), [Check::Dns, Check::Origin]);
+        assert_eq!(report.counters.get(CounterId::DiskFree, "/"), Some(7));
+        assert_eq!(report.findings().count(), 1);
+        assert_eq!(report.not_checked.len(), 1);
+    }
+}

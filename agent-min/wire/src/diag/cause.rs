@@ -1,0 +1,124 @@
+//! Cause and symptom: what of all findings is worth a line, and what to do about it.
+
+use heapless::Vec;
+
+use crate::ActionId;
+use crate::limits::FINDINGS_MAX;
+
+use super::finding::{Finding, Severity};
+use super::table::{FindingId, WhyNot};
+
+/// What is to be done about a cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Advice {
+    /// This action may help.
+    Do(ActionId),
+    /// A restart doesn't help, or would harm.
+    DoNotRestart(WhyNot),
+    /// This action would help, but for another finding, for that finding's reason.
+    NotYet {
+        /// The action.
+        action: ActionId,
+        /// What is in the way.
+        because: FindingId,
+        /// Why.
+        why: WhyNot,
+    },
+    /// No action of ours changes it.
+    Nothing,
+}
+
+/// What one finding is among the others, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conclusion {
+    /// The finding that explains this one; `None` if it is a cause itself.
+    pub explained_by: Option<FindingId>,
+    /// What is to be done, if it is a cause.
+    pub advice: Advice,
+}
+
+/// Tells causes from symptoms. A symptom has another finding that explains it and is at least a warning; an
+/// information explains nothing. Of more than [`FINDINGS_MAX`] findings, the first are concluded.
+pub fn conclude(findings: &[Finding]) -> Vec<Conclusion, FINDINGS_MAX> {
+    findings.iter().take(FINDINGS_MAX).map(|finding| judge(finding, findings)).collect()
+}
+
+fn judge(finding: &Finding, all: &[Finding]) -> Conclusion {
+    let mut serious = all.iter().filter(|other| other.severity > Severity::Info);
+    let explained_by = serious.find(|other| other.id.explains(finding.id)).map(|other| other.id);
+    let advice = match finding.action {
+        _ if explained_by.is_some() => Advice::Nothing,
+        Some(action) => match what_forbids(action, all) {
+            Some((because, why)) => Advice::NotYet { action, because, why },
+            None => Advice::Do(action),
+        },
+        None => finding.id.entry().why.map_or(Advice::Nothing, Advice::DoNotRestart),
+    };
+    Conclusion { explained_by, advice }
+}
+
+fn what_forbids(action: ActionId, all: &[Finding]) -> Option<(FindingId, WhyNot)> {
+    let operation = action.operation()?;
+    let mut serious = all.iter().filter(|other| other.severity > Severity::Info);
+    serious.find_map(|other| {
+        let entry = other.id.entry();
+        let forbids = entry.forbids.contains(&operation);
+        entry.why.filter(|_| forbids).map(|why| (other.id, why))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(id: FindingId) -> Finding {
+        Finding::new(id, Severity::Critical)
+    }
+
+    #[test]
+    fn a_full_disk_is_the_only_cause_of_what_follows_from_it() {
+        let findings = [
+            found(FindingId::HttpDbErrorPage),
+            found(FindingId::DbDown).action(ActionId::RestartDb),
+            found(FindingId::DiskFull),
+        ];
+        let conclusions = conclude(&findings);
+        let causes: std::vec::Vec<_> =
+            findings.iter().zip(&conclusions).filter(|(_, c)| c.explained_by.is_none()).collect();
+        assert_eq!(causes.len(), 1);
+        assert_eq!(causes[0].0.id, FindingId::DiskFull);
+        assert_eq!(causes[0].1.advice, Advice::DoNotRestart(WhyNot::Disk));
+    }
+
+    #[test]
+    fn a_restart_is_proposed_unless_something_forbids_it() {
+        let down = found(FindingId::PhpDownStale).action(ActionId::RestartPhp);
+        assert_eq!(conclude(std::slice::from_ref(&down))[0].advice, Advice::Do(ActionId::RestartPhp));
+        let flooded = conclude(&[down.clone(), found(FindingId::FloodXmlrpc)]);
+        let not_yet = Advice::NotYet {
+            action: ActionId::RestartPhp,
+            because: FindingId::FloodXmlrpc,
+            why: WhyNot::Flood,
+        };
+        assert_eq!(flooded[0].advice, not_yet);
+        // What is only said for completeness forbids nothing.
+        let mut info = found(FindingId::FloodXmlrpc);
+        info.severity = Severity::Info;
+        assert_eq!(conclude(&[down, info])[0].advice, Advice::Do(ActionId::RestartPhp));
+    }
+
+    #[test]
+    fn a_mitigation_at_the_edge_is_no_restart_and_nothing_here_forbids_it() {
+        let flood = found(FindingId::FloodXmlrpc).action(ActionId::CfPatternBlock);
+        let conclusions = conclude(&[flood, found(FindingId::DiskFull)]);
+        assert_eq!(conclusions[0].advice, Advice::Do(ActionId::CfPatternBlock));
+    }
+
+    #[test]
+    fn an_information_explains_nothing() {
+        let mut surge = found(FindingId::FloodSearch);
+        surge.severity = Severity::Info;
+        assert_eq!(conclude(&[found(FindingId::PhpQueue), surge])[0].explained_by, None);
+    }
+}
