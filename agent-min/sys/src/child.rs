@@ -17,7 +17,7 @@ use crate::descriptors;
 use crate::process::{OomScore, oom_score_before_ours};
 
 /// Descriptors that a program can be given beside the standard three.
-pub(crate) const KEPT_MAX: usize = 4;
+pub(crate) const KEPT_MAX: usize = 5;
 
 /// What the program is, and what it finds.
 pub(crate) struct Launch<'a> {

@@ -170,7 +170,7 @@ fn only_the_diagnostics_open_files_and_only_to_read() {
 }
 
 #[test]
-fn only_the_diagnostics_make_sockets_and_only_clients_of_streams() {
+fn only_the_diagnostics_make_sockets_and_only_clients() {
     let (unix, inet, netlink, packet) = (libc::AF_UNIX, libc::AF_INET, libc::AF_NETLINK, libc::AF_PACKET);
     let (stream, dgram, raw) = (libc::SOCK_STREAM, libc::SOCK_DGRAM, libc::SOCK_RAW);
     let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
@@ -179,7 +179,9 @@ fn only_the_diagnostics_make_sockets_and_only_clients_of_streams() {
         (inet, stream | flags, 0, ALLOW),
         (libc::AF_INET6, stream, libc::IPPROTO_TCP, ALLOW),
         (inet, stream, 262, KILL), // MPTCP
-        (inet, dgram, 0, KILL),
+        (inet, dgram, 0, ALLOW),
+        (libc::AF_INET6, dgram | flags, libc::IPPROTO_UDP, ALLOW),
+        (inet, dgram, libc::IPPROTO_ICMP, KILL),
         (inet, raw, 0, KILL),
         (unix, dgram, 0, KILL),
         (packet, stream, 0, KILL),

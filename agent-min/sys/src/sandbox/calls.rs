@@ -145,12 +145,15 @@ const FILES: &[Call] = &[
     allow(libc::SYS_lseek, "std: Seek"),
     allow(libc::SYS_pread64, "std: read_at, the end of a long log"),
     allow(libc::SYS_getdents64, "musl: read_dir"),
+    allow(libc::SYS_readlinkat, "musl: read_link"),
+    allow(libc::SYS_adjtimex, "diagnostics: how well the clock is kept; setting it takes a right"),
+    allow(libc::SYS_clock_adjtime, "musl: the same"),
 ];
 
 const WRITES: u64 =
     (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | (libc::O_TMPFILE & !libc::O_DIRECTORY)) as u64;
 
-/// Which services answer on this host, and what they say: local HTTP, the sockets of php-fpm and MariaDB, and
+/// Which services answer on this host, and what they say: HTTP, the sockets of php-fpm and MariaDB, name servers, and
 /// the kernel's list of listening sockets. Where a stream goes, the kernel's filter can't see: nothing here
 /// listens.
 const CLIENT: &[Call] = &[
@@ -159,13 +162,18 @@ const CLIENT: &[Call] = &[
         Check::int_without(1, SOCKET_FLAGS, &[libc::SOCK_STREAM as u64]),
         Check::int(2, &[0, libc::IPPROTO_TCP as u64]),
     ]),
+    allow(libc::SYS_socket, "diagnostics: questions to name servers").when(&[
+        Check::int(0, &[libc::AF_INET as u64, libc::AF_INET6 as u64]),
+        Check::int_without(1, SOCKET_FLAGS, &[libc::SOCK_DGRAM as u64]),
+        Check::int(2, &[0, libc::IPPROTO_UDP as u64]),
+    ]),
     allow(libc::SYS_socket, "diagnostics: sock_diag(7)").when(&[
         Check::int(0, &[libc::AF_NETLINK as u64]),
         Check::int_without(1, SOCKET_FLAGS, &[libc::SOCK_DGRAM as u64, libc::SOCK_RAW as u64]),
         Check::int(2, &[NETLINK_SOCK_DIAG]),
     ]),
     allow(libc::SYS_connect, "std: TcpStream, UnixStream"),
-    allow(libc::SYS_sendto, "std: writing a TcpStream; diagnostics: sock_diag(7)"),
+    allow(libc::SYS_sendto, "std: writing a TcpStream, a UdpSocket; diagnostics: sock_diag(7)"),
     allow(libc::SYS_shutdown, "std: ending a connection"),
     allow(libc::SYS_getpeername, "std: peer_addr"),
     allow(libc::SYS_setsockopt, "std: set_read_timeout, set_write_timeout")
@@ -216,6 +224,7 @@ const FILES_WORD_SIZE: &[Call] = &[
     allow(libc::SYS_fstatat64, "musl: stat"),
     allow(libc::SYS_statfs64, "diagnostics: a full disk"),
     allow(libc::SYS_fstatfs64, "diagnostics: a full disk"),
+    allow(405, "musl: clock_adjtime64, as clock_adjtime"),
 ];
 
 /// Calls that newer architectures never had. Not i686's socketcall: its arguments lie in memory, where no
@@ -228,7 +237,10 @@ const OLD: &[Call] = &[
     allow(libc::SYS_sigreturn, "the kernel: a signal handler returns"),
 ];
 #[cfg(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm"))]
-const FILES_OLD: &[Call] = &[allow(libc::SYS_open, "musl: open").when(&[Check::int_has_none(1, WRITES)])];
+const FILES_OLD: &[Call] = &[
+    allow(libc::SYS_open, "musl: open").when(&[Check::int_has_none(1, WRITES)]),
+    allow(libc::SYS_readlink, "musl: read_link"),
+];
 #[cfg(not(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm")))]
 const OLD: &[Call] = &[];
 #[cfg(not(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm")))]

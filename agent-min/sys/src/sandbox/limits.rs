@@ -12,8 +12,8 @@ use super::Confinement;
 /// Descriptors of the network process: 16 connections and one to refuse, the listening socket, the channel,
 /// the reactor's three, the standard three; and some room.
 const NETWORK_DESCRIPTORS: u64 = 64;
-/// Descriptors of the diagnostics: it reads one thing after the other.
-const DIAGNOSTICS_DESCRIPTORS: u64 = 32;
+/// Descriptors of the diagnostics: each of its threads has a few, and keeps none.
+const DIAGNOSTICS_DESCRIPTORS: u64 = 64;
 
 /// No core file, and nobody but root can read this process's memory or trace it (PR_SET_DUMPABLE(2const)).
 /// For the privileged process too; changing the user or running a program undoes it.
@@ -31,13 +31,11 @@ pub(super) fn lower(confinement: Confinement<'_>) -> bool {
     let of_both =
         [(Resource::RLIMIT_FSIZE, 0), (Resource::RLIMIT_MEMLOCK, 0), (Resource::RLIMIT_MSGQUEUE, 0)];
     let of_role = match confinement {
-        // It has a thread to start yet; `no_more_threads` follows.
+        // They have threads to start yet; `no_more_threads` follows.
         Confinement::Network { .. } => [(Resource::RLIMIT_NOFILE, NETWORK_DESCRIPTORS)].as_slice(),
-        Confinement::Diagnostics { memory, .. } => &[
-            (Resource::RLIMIT_NOFILE, DIAGNOSTICS_DESCRIPTORS),
-            (Resource::RLIMIT_NPROC, 0),
-            (Resource::RLIMIT_AS, memory),
-        ],
+        Confinement::Diagnostics { memory, .. } => {
+            &[(Resource::RLIMIT_NOFILE, DIAGNOSTICS_DESCRIPTORS), (Resource::RLIMIT_AS, memory)]
+        }
     };
     let failed = of_both.iter().chain(of_role).filter(|(resource, most)| limit(*resource, *most).is_err());
     failed.count() == 0 && harmless
