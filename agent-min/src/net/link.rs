@@ -1,12 +1,14 @@
 //! The network process's end of the channel: asks the monitor, and hands each answer to who asked.
 //!
 //! Every connection has a slot of its own, and at most one question at a time. A token is the slot and a
-//! count, so an answer that comes too late for its question finds nobody.
+//! count, so an answer that comes too late for its question finds nobody. One answer at a time is kept, until who
+//! asked has taken it; the others wait in the channel.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::task::{Poll, Waker};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_io::Async;
@@ -21,6 +23,15 @@ use crate::message::{REPLY_SIZE, Reply, Request, Token};
 pub(crate) struct Link {
     channel: Async<Channel>,
     slots: RefCell<[Slot; CONNECTIONS_MAX]>,
+    tray: RefCell<Tray>,
+}
+
+/// Where an answer lies until it is taken.
+#[derive(Debug, Default)]
+struct Tray {
+    reply: Option<Reply>,
+    /// Waits until there is nothing.
+    deliverer: Option<Waker>,
 }
 
 /// A connection's place, until it is dropped.
@@ -29,6 +40,10 @@ pub(crate) struct Seat<'a> {
     link: &'a Link,
     index: usize,
 }
+
+/// A question under way. Once it is dropped, its answer is nobody's.
+#[derive(Debug)]
+struct Question<'s>(&'s Seat<'s>);
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -43,12 +58,13 @@ enum Asking {
     #[default]
     Nothing,
     Waiting(Option<Waker>),
-    Answered(Box<Reply>),
+    /// The answer in the tray is this one's.
+    Answered,
 }
 
 impl Link {
     pub(crate) fn new(channel: Channel) -> io::Result<Self> {
-        Ok(Self { channel: Async::new(channel)?, slots: RefCell::default() })
+        Ok(Self { channel: Async::new(channel)?, slots: RefCell::default(), tray: RefCell::default() })
     }
 
     /// A place for one more connection; `None` if all are taken.
@@ -66,34 +82,63 @@ impl Link {
 
     /// Hands out answers for as long as the monitor is there.
     pub(crate) async fn deliver(&self) -> io::Error {
-        let mut bytes = [0_u8; REPLY_SIZE];
         loop {
-            match self.channel.read_with(|channel| channel.recv(&mut bytes)).await {
-                Ok(0) => return io::ErrorKind::UnexpectedEof.into(),
-                Ok(length) => match bytes.get(..length).and_then(Reply::decode) {
-                    Some((token, Reply::AreYouThere)) => {
-                        let _full_says_enough = self.tell(&Request::HereIAm.encode(token));
-                    }
-                    Some((token, reply)) => self.hand_over(token, reply),
-                    None => {}
-                },
+            match self.channel.read_with(receive).await {
+                Ok(Some((token, Reply::AreYouThere))) => {
+                    let _full_says_enough = self.tell(&Request::HereIAm.encode(token));
+                }
+                Ok(Some((token, reply))) => self.lay_out(token, reply),
+                Ok(None) => {}
                 Err(e) => return e,
             }
+            self.taken().await;
         }
     }
 
-    fn hand_over(&self, token: Token, reply: Reply) {
+    /// Puts the answer into the tray, if anybody waits for it.
+    fn lay_out(&self, token: Token, reply: Reply) {
         let mut slots = self.slots.borrow_mut();
-        let Some(slot) = slots.iter_mut().enumerate().find(|(i, s)| token == token_of(*i, s.count)) else {
-            return;
-        };
-        if let Asking::Waiting(waker) = &mut slot.1.asking {
+        let slot = slots.iter_mut().enumerate().find(|(i, slot)| token == token_of(*i, slot.count));
+        let Some((_, Slot { asking, .. })) = slot else { return };
+        if let Asking::Waiting(waker) = asking {
             let waker = waker.take();
-            slot.1.asking = Asking::Answered(Box::new(reply));
+            *asking = Asking::Answered;
+            self.tray.borrow_mut().reply = Some(reply);
             if let Some(waker) = waker {
                 waker.wake();
             }
         }
+    }
+
+    /// Waits until the tray is empty.
+    async fn taken(&self) {
+        poll_fn(|context| {
+            let mut tray = self.tray.borrow_mut();
+            if tray.reply.is_none() {
+                return Poll::Ready(());
+            }
+            tray.deliverer = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Empties the tray, for the next answer.
+    fn clear(&self) -> Option<Reply> {
+        let mut tray = self.tray.borrow_mut();
+        if let Some(deliverer) = tray.deliverer.take() {
+            deliverer.wake();
+        }
+        tray.reply.take()
+    }
+}
+
+/// The next answer; `None` for what is none.
+fn receive(channel: &Channel) -> io::Result<Option<(Token, Reply)>> {
+    let mut bytes = [0_u8; REPLY_SIZE];
+    match channel.recv(&mut bytes)? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        length => Ok(bytes.get(..length).and_then(Reply::decode)),
     }
 }
 
@@ -113,27 +158,11 @@ impl Seat<'_> {
             slot.asking = Asking::Waiting(None);
             slot.count
         })?;
+        let answer = Question(self);
         let question = request.encode(token_of(self.index, count));
         // Not awaited: a full queue is an answer of its own.
         self.link.channel.get_ref().send(&question).ok()?;
-        let reply = within(time, async { Ok(self.answer().await) }).await.ok().flatten();
-        self.with_slot(|slot| slot.asking = Asking::Nothing);
-        reply
-    }
-
-    async fn answer(&self) -> Option<Reply> {
-        poll_fn(|context| {
-            self.with_slot(|slot| match std::mem::take(&mut slot.asking) {
-                Asking::Answered(reply) => Poll::Ready(Some(*reply)),
-                Asking::Waiting(_) => {
-                    slot.asking = Asking::Waiting(Some(context.waker().clone()));
-                    Poll::Pending
-                }
-                Asking::Nothing => Poll::Ready(None),
-            })
-            .unwrap_or(Poll::Ready(None))
-        })
-        .await
+        within(time, async { io::Result::Ok(answer.await) }).await.ok().flatten()
     }
 
     fn with_slot<T>(&self, work: impl FnOnce(&mut Slot) -> T) -> Option<T> {
@@ -143,10 +172,38 @@ impl Seat<'_> {
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        self.with_slot(|slot| {
-            slot.taken = false;
-            slot.asking = Asking::Nothing;
+        self.with_slot(|slot| slot.taken = false);
+    }
+}
+
+impl Question<'_> {
+    /// Asks no more; with the answer, if it is there.
+    fn end(&self) -> Option<Reply> {
+        match self.0.with_slot(|slot| std::mem::take(&mut slot.asking))? {
+            Asking::Answered => self.0.link.clear(),
+            Asking::Nothing | Asking::Waiting(_) => None,
+        }
+    }
+}
+
+impl Future for Question<'_> {
+    type Output = Option<Reply>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Reply>> {
+        let waiting = self.0.with_slot(|slot| match &mut slot.asking {
+            Asking::Waiting(waker) => {
+                *waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+            Asking::Nothing | Asking::Answered => Poll::Ready(()),
         });
+        if waiting == Some(Poll::Pending) { Poll::Pending } else { Poll::Ready(self.end()) }
+    }
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        let _nobodys = self.end();
     }
 }
 
@@ -156,87 +213,5 @@ const fn token_of(index: usize, count: u32) -> Token {
 }
 
 #[cfg(test)]
-mod tests {
-    use async_io::block_on;
-    use futures_lite::future::{or, zip};
-
-    use super::*;
-
-    fn linked() -> (Link, Channel) {
-        let (ours, theirs) = Channel::pair().expect("a pair");
-        (Link::new(ours).expect("a link"), theirs)
-    }
-
-    fn next_question(monitor: &Channel) -> Token {
-        let mut bytes = [0; crate::message::REQUEST_SIZE];
-        monitor.recv(&mut bytes).expect("a question");
-        Request::decode(&bytes).expect("a request").0
-    }
-
-    #[test]
-    fn each_answer_finds_the_connection_that_asked() {
-        let (link, monitor) = linked();
-        let (mut one, mut two) = (link.seat().expect("a seat"), link.seat().expect("a seat"));
-        let work = std::thread::spawn(move || {
-            let (first, second) = (next_question(&monitor), next_question(&monitor));
-            // Answered in the other order.
-            for (token, reply) in [(second, Reply::Malformed), (first, Reply::Forbidden)] {
-                monitor.send(&reply.encode(token)).expect("an answer");
-            }
-            monitor
-        });
-        let asked = zip(one.ask(&Request::Health), two.ask(&Request::Health));
-        let answers = block_on(or(async { Some(asked.await) }, async {
-            link.deliver().await;
-            None
-        }));
-        assert_eq!(answers, Some((Some(Reply::Forbidden), Some(Reply::Malformed))));
-        work.join().expect("the monitor");
-    }
-
-    #[test]
-    fn an_answer_that_is_too_late_does_not_answer_the_next_question() {
-        let (link, monitor) = linked();
-        let mut seat = link.seat().expect("a seat");
-        assert_eq!(block_on(seat.ask_within(&Request::Health, Duration::ZERO)), None);
-        let late = next_question(&monitor);
-        monitor.send(&Reply::Forbidden.encode(late)).expect("an answer");
-        let work = std::thread::spawn(move || {
-            let token = next_question(&monitor);
-            monitor.send(&Reply::NoReceipt.encode(token)).expect("an answer");
-            monitor
-        });
-        let asked = async { seat.ask(&Request::ReceiptAfter(0)).await };
-        let answer = block_on(or(asked, async {
-            link.deliver().await;
-            None
-        }));
-        assert_eq!(answer, Some(Reply::NoReceipt));
-        work.join().expect("the monitor");
-    }
-
-    #[test]
-    fn a_full_queue_is_an_answer_and_not_a_wait() {
-        let (link, _monitor) = linked();
-        let mut seats: Vec<_> = std::iter::from_fn(|| link.seat()).collect();
-        assert_eq!(seats.len(), CONNECTIONS_MAX);
-        // Nobody takes the questions, so sooner or later one finds no room at once.
-        let full = (0..10_000).any(|_| {
-            let seat = seats.first_mut().expect("a seat");
-            let question = Request::Health.encode(token_of(seat.index, 0));
-            link.channel.get_ref().send(&question).is_err()
-        });
-        assert!(full);
-        let seat = seats.first_mut().expect("a seat");
-        assert_eq!(block_on(seat.ask_within(&Request::Health, Duration::from_secs(600))), None);
-    }
-
-    #[test]
-    fn a_seat_is_free_again_when_its_connection_ends() {
-        let (link, _monitor) = linked();
-        let seats: Vec<_> = std::iter::from_fn(|| link.seat()).collect();
-        assert!(link.seat().is_none());
-        drop(seats);
-        assert!(link.seat().is_some());
-    }
-}
+#[path = "link_tests.rs"]
+mod tests;
