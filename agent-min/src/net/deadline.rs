@@ -8,10 +8,14 @@ use async_io::Timer;
 use futures_lite::future::or;
 
 /// What `work` comes to, or `TimedOut` if it doesn't within `time`.
-pub(crate) async fn within<T>(time: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    or(work, async {
+///
+/// Not an `async fn`, which would keep room for the work twice: where it waits to begin, and where it goes on.
+pub(crate) fn within<T, E: From<io::Error>>(
+    time: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> impl Future<Output = Result<T, E>> {
+    or(work, async move {
         Timer::after(time).await;
-        Err(io::ErrorKind::TimedOut.into())
+        Err(io::Error::from(io::ErrorKind::TimedOut).into())
     })
-    .await
 }
