@@ -3,28 +3,26 @@
 //! Pipelined requests wait in the buffer; what doesn't fit waits in the peer. Nothing here knows what an
 //! envelope may do: its form is checked, and the monitor does the rest.
 
-use std::io;
+use std::io::{self, IoSlice};
+use std::ops::ControlFlow;
 
 use heapless::Vec;
 use secmon_wire::Envelope;
-use secmon_wire::canonical::Writer;
-use secmon_wire::limits::{RECEIPT_MAX, RECEIPTS_KEPT};
+use secmon_wire::limits::{HEALTH_MAX, RECEIPT_MAX};
 use secmon_wire::signature::Signature;
 
 use super::deadline::within;
 use super::http::{Failure, Head, Parsed, Route, failure_body, parse, response_head};
 use super::limits::{BODY_MAX, BODY_TIME, HEAD_MAX, HEAD_TIME, IDLE_TIME, LINGER_TIME, WRITE_TIME};
 use super::link::Seat;
-use super::tls::TlsStream;
+use super::receipts;
+use super::stream::{Body, Stream};
 use crate::message::{Reply, Request};
-
-/// Bytes of the longest list of receipts: each with its signature and the words around it.
-const RECEIPTS_BODY_MAX: usize = 64 + RECEIPTS_KEPT * (RECEIPT_MAX + 192);
 
 /// A connection after its handshake.
 #[derive(Debug)]
-pub(crate) struct Connection<'a> {
-    stream: TlsStream,
+pub(crate) struct Connection<'a, S> {
+    stream: S,
     seat: Seat<'a>,
     manifest: &'a [u8],
     /// Received and not yet used.
@@ -35,50 +33,63 @@ pub(crate) struct Connection<'a> {
 #[expect(clippy::large_enum_variant, reason = "the largest is the one that matters, and is not allocated")]
 enum Answer<'a> {
     Manifest(&'a [u8]),
+    Health(Vec<u8, HEALTH_MAX>),
     Signed(Signature, Vec<u8, RECEIPT_MAX>),
-    Body(std::vec::Vec<u8>),
+    /// Sent in pieces.
+    Receipts {
+        length: usize,
+    },
 }
 
-impl<'a> Connection<'a> {
-    pub(crate) const fn new(stream: TlsStream, seat: Seat<'a>, manifest: &'a [u8]) -> Self {
+/// Why there is no request to answer.
+enum NoRequest {
+    /// The peer is gone.
+    Ended,
+    Failed(Failure),
+}
+
+/// How a response is to be sent.
+#[derive(Clone, Copy)]
+struct Manner {
+    head_only: bool,
+    keep_alive: bool,
+}
+
+impl<'a, S: Stream> Connection<'a, S> {
+    pub(crate) const fn new(stream: S, seat: Seat<'a>, manifest: &'a [u8]) -> Self {
         Self { stream, seat, manifest, buffer: Vec::new() }
     }
 
     /// Serves requests until the peer ends the connection, or must not keep it.
-    pub(crate) async fn serve(mut self) {
+    pub(crate) async fn serve(&mut self) {
         // An error here is the peer's: it went, or it was too slow. There is nobody to tell.
-        let _peers_own = self.serve_requests().await;
+        while let Ok(ControlFlow::Continue(())) = self.exchange().await {}
         let _peers_own = within(LINGER_TIME, self.stream.close()).await;
     }
 
-    async fn serve_requests(&mut self) -> io::Result<()> {
-        loop {
-            if self.buffer.is_empty() && within(IDLE_TIME, self.fill()).await? == 0 {
-                return Ok(());
-            }
-            let head = match within(HEAD_TIME, self.head()).await {
-                Ok(Parsed::Complete(head)) => head,
-                Ok(Parsed::Partial) => return Ok(()),
-                Ok(Parsed::Failed(failure)) => return self.respond(Err(failure), false, false).await,
-                Err(e) if e.kind() == io::ErrorKind::TimedOut => {
-                    return self.respond(Err(Failure::RequestTimeout), false, false).await;
-                }
-                Err(e) => return Err(e),
-            };
-            let body = match within(BODY_TIME, self.body(&head)).await {
-                Ok(Some(body)) => body,
-                Ok(None) => return Ok(()),
-                Err(e) if e.kind() == io::ErrorKind::TimedOut => {
-                    return self.respond(Err(Failure::RequestTimeout), false, false).await;
-                }
-                Err(e) => return Err(e),
-            };
-            let answer = self.answer(&head, &body).await;
-            self.respond(answer, head.head_only, head.keep_alive).await?;
-            if !head.keep_alive {
-                return Ok(());
-            }
+    /// One request and its response; whether the connection goes on.
+    async fn exchange(&mut self) -> io::Result<ControlFlow<()>> {
+        if self.buffer.is_empty() && within(IDLE_TIME, self.fill()).await? == 0 {
+            return Ok(ControlFlow::Break(()));
         }
+        // After what is no request the connection doesn't go on: nobody knows where the next one begins.
+        let mut manner = Manner { head_only: false, keep_alive: false };
+        let answer = match self.request().await {
+            Ok((head, body)) => {
+                manner = Manner { head_only: head.head_only, keep_alive: head.keep_alive };
+                self.answer(&head, &body).await
+            }
+            Err(NoRequest::Failed(failure)) => Err(failure),
+            Err(NoRequest::Ended) => return Ok(ControlFlow::Break(())),
+        };
+        within(WRITE_TIME, self.respond(&answer, manner)).await?;
+        Ok(if manner.keep_alive { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    }
+
+    async fn request(&mut self) -> Result<(Head, Vec<u8, BODY_MAX>), NoRequest> {
+        let head = within(HEAD_TIME, self.head()).await?;
+        let body = within(BODY_TIME, self.body(&head)).await?;
+        Ok((head, body))
     }
 
     /// Receives some more. 0 at the end of the connection, and where the buffer is full.
@@ -91,32 +102,33 @@ impl<'a> Connection<'a> {
         Ok(length)
     }
 
-    /// The next request's head, taken from the buffer; `Partial` if the peer ended the connection before.
-    async fn head(&mut self) -> io::Result<Parsed> {
+    /// The next request's head, taken from the buffer.
+    async fn head(&mut self) -> Result<Head, NoRequest> {
         loop {
             match parse(&self.buffer) {
-                Parsed::Partial if self.fill().await? == 0 => return Ok(Parsed::Partial),
+                Parsed::Partial if self.fill().await? == 0 => return Err(NoRequest::Ended),
                 Parsed::Partial => {}
                 Parsed::Complete(head) => {
                     self.consume(head.length);
-                    return Ok(Parsed::Complete(head));
+                    return Ok(head);
                 }
-                failed @ Parsed::Failed(_) => return Ok(failed),
+                Parsed::Failed(failure) => return Err(NoRequest::Failed(failure)),
             }
         }
     }
 
-    /// The body that belongs to `head`; `None` if the peer ended the connection before.
-    async fn body(&mut self, head: &Head) -> io::Result<Option<Vec<u8, BODY_MAX>>> {
+    /// The body that belongs to `head`.
+    async fn body(&mut self, head: &Head) -> Result<Vec<u8, BODY_MAX>, NoRequest> {
         if head.expects_continue && self.buffer.len() < head.body {
-            self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+            self.stream.write(&mut [IoSlice::new(b"HTTP/1.1 100 Continue\r\n\r\n")]).await?;
         }
         while self.buffer.len() < head.body {
             if self.fill().await? == 0 {
-                return Ok(None);
+                return Err(NoRequest::Ended);
             }
         }
-        let body = self.buffer.get(..head.body).and_then(|body| Vec::from_slice(body).ok());
+        let body = self.buffer.get(..head.body).unwrap_or_default();
+        let body = Vec::from_slice(body).map_err(|_| NoRequest::Failed(Failure::ContentTooLarge))?;
         self.consume(head.body);
         Ok(body)
     }
@@ -131,10 +143,13 @@ impl<'a> Connection<'a> {
         match head.route? {
             Route::Manifest => Ok(Answer::Manifest(self.manifest)),
             Route::Health => match self.seat.ask(&Request::Health).await {
-                Some(Reply::Health(body)) => Ok(Answer::Body(body.to_vec())),
+                Some(Reply::Health(body)) => Ok(Answer::Health(body)),
                 _ => Err(Failure::Unavailable),
             },
-            Route::Receipts => self.receipts().await.map(Answer::Body),
+            Route::Receipts => match receipts::measure::<S>(&mut self.seat).await {
+                Ok(length) => Ok(Answer::Receipts { length }),
+                Err(_) => Err(Failure::Unavailable),
+            },
             Route::Execute => self.execute(head.signature, body).await,
         }
     }
@@ -154,56 +169,41 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// `{"receipts":[{"body":{…},"signature":"…"},…],"v":1}`, oldest first.
-    async fn receipts(&mut self) -> Result<std::vec::Vec<u8>, Failure> {
-        let mut out = vec![0_u8; RECEIPTS_BODY_MAX];
-        let mut w = Writer::new(&mut out);
-        w.open(b'{');
-        w.key("receipts");
-        w.open(b'[');
-        let mut last = 0;
-        for _ in 0..RECEIPTS_KEPT {
-            match self.seat.ask(&Request::ReceiptAfter(last)).await {
-                Some(Reply::Receipt { seq, signature, body }) => {
-                    w.open(b'{');
-                    w.key("body");
-                    w.raw(&body);
-                    w.key("signature");
-                    w.text(&secmon_wire::to_hex::<128>(&signature));
-                    w.close(b'}');
-                    last = seq;
-                }
-                Some(Reply::NoReceipt) => break,
-                _ => return Err(Failure::Unavailable),
-            }
-        }
-        w.close(b']');
-        w.key("v");
-        w.unsigned(secmon_wire::VERSION);
-        w.close(b'}');
-        let length = w.finish().map_err(|_| Failure::Unavailable)?.len();
-        out.truncate(length);
-        Ok(out)
-    }
-
-    async fn respond(
-        &mut self,
-        answer: Result<Answer<'_>, Failure>,
-        head_only: bool,
-        keep_alive: bool,
-    ) -> io::Result<()> {
+    async fn respond(&mut self, answer: &Result<Answer<'_>, Failure>, manner: Manner) -> io::Result<()> {
         let failure;
-        let (result, body): (_, &[u8]) = match &answer {
-            Ok(Answer::Manifest(body)) => (Ok(None), body),
-            Ok(Answer::Body(body)) => (Ok(None), body),
-            Ok(Answer::Signed(signature, body)) => (Ok(Some(signature)), body),
+        let (result, body, length): (_, &[u8], _) = match answer {
+            Ok(Answer::Manifest(body)) => (Ok(None), body, body.len()),
+            Ok(Answer::Health(body)) => (Ok(None), body, body.len()),
+            Ok(Answer::Signed(signature, body)) => (Ok(Some(signature)), body, body.len()),
+            Ok(Answer::Receipts { length }) => (Ok(None), &[], *length),
             Err(f) => {
                 failure = failure_body(*f);
-                (Err(*f), failure.as_bytes())
+                (Err(*f), failure.as_bytes(), failure.len())
             }
         };
-        let head = response_head(result, body.len(), keep_alive);
-        let body = if head_only { &[] } else { body };
-        within(WRITE_TIME, self.stream.write_parts(&[head.as_bytes(), body])).await
+        let head = response_head(result, length, manner.keep_alive);
+        let body = if manner.head_only { &[] } else { body };
+        self.stream.write(&mut [head.as_bytes(), body].map(IoSlice::new)).await?;
+        match answer {
+            Ok(Answer::Receipts { length }) if !manner.head_only => {
+                let mut body = Body::after_head(&mut self.stream, *length);
+                receipts::write(&mut self.seat, &mut body).await?;
+                body.end()
+            }
+            _ => Ok(()),
+        }
     }
 }
+
+impl From<io::Error> for NoRequest {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut => Self::Failed(Failure::RequestTimeout),
+            _ => Self::Ended,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

@@ -12,6 +12,8 @@ mod http;
 mod key;
 mod limits;
 mod link;
+mod receipts;
+mod stream;
 mod tls;
 
 use std::fmt::Display;

@@ -3,7 +3,7 @@
 //! No older version is compiled in, no session is resumed, no early data is taken. Plaintext and ciphertext
 //! buffers are bounded by what TLS calls a record.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use secmon_wire::CONTROL_NAME;
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::crypto::SIGNATURES;
+use super::stream::Stream;
 
 /// Bytes of plaintext that wait to be encrypted and sent.
 const SEND_BUFFER_MAX: usize = 64 * 1024;
@@ -141,57 +142,6 @@ impl TlsStream {
         Ok(stream)
     }
 
-    /// Reads some plaintext; 0 at the end of the connection, orderly or not.
-    pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.tls.reader().read(buffer) {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
-                done => return done,
-            }
-            // TLS has answers of its own to send (key updates).
-            self.flush().await?;
-            if self.receive().await? == 0 {
-                return Ok(0);
-            }
-        }
-    }
-
-    /// Sends plaintext, all of it.
-    pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_parts(&[bytes]).await
-    }
-
-    /// Sends the parts one after the other, in as few packets as they fit in.
-    pub(crate) async fn write_parts(&mut self, parts: &[&[u8]]) -> io::Result<()> {
-        for part in parts {
-            let mut rest = *part;
-            while !rest.is_empty() {
-                let taken = self.tls.writer().write(rest)?;
-                rest = rest.get(taken..).unwrap_or_default();
-                if !rest.is_empty() {
-                    self.flush().await?;
-                }
-            }
-        }
-        self.flush().await
-    }
-
-    /// Says goodbye, and takes what is still on its way: closing a socket with unread bytes resets the
-    /// connection, and the peer could lose a response that says what was wrong (RFC 9112 §9.6).
-    pub(crate) async fn close(mut self) -> io::Result<()> {
-        self.tls.send_close_notify();
-        self.flush().await?;
-        self.tcp.get_ref().shutdown(std::net::Shutdown::Write)?;
-        let mut dropped = [0_u8; 1024];
-        for _ in 0..LINGER_READS {
-            if self.tcp.read_with(|mut socket| socket.read(&mut dropped)).await? == 0 {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// Takes ciphertext from the socket; 0 at its end.
     async fn receive(&mut self) -> io::Result<usize> {
         let Self { tcp, tls } = self;
@@ -209,6 +159,47 @@ impl TlsStream {
         while tls.wants_write() {
             if tcp.write_with(|mut socket| tls.write_tls(&mut socket)).await? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Stream for TlsStream {
+    async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.tls.reader().read(buffer) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+                done => return done,
+            }
+            // TLS has answers of its own to send (key updates).
+            self.flush().await?;
+            if self.receive().await? == 0 {
+                return Ok(0);
+            }
+        }
+    }
+
+    async fn write(&mut self, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+        while !parts.is_empty() {
+            let taken = self.tls.writer().write_vectored(parts)?;
+            IoSlice::advance_slices(&mut parts, taken);
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Says goodbye, and takes what is still on its way: closing a socket with unread bytes resets the
+    /// connection, and the peer could lose a response that says what was wrong (RFC 9112 §9.6).
+    async fn close(&mut self) -> io::Result<()> {
+        self.tls.send_close_notify();
+        self.flush().await?;
+        self.tcp.get_ref().shutdown(std::net::Shutdown::Write)?;
+        let mut dropped = [0_u8; 1024];
+        for _ in 0..LINGER_READS {
+            if self.tcp.read_with(|mut socket| socket.read(&mut dropped)).await? == 0 {
+                break;
             }
         }
         Ok(())
