@@ -15,8 +15,8 @@ use crate::bundle::{self, Findings, TlsParts};
 use crate::config::Config;
 use crate::monitor::{Presence, Services, present_check};
 use crate::net::RemoteKey;
-use crate::run::{network_account, read_state, try_network};
-use crate::{VERSION, certificate};
+use crate::run::{read_state, try_diagnostics, try_network};
+use crate::{VERSION, certificate, users};
 
 /// What was found.
 #[derive(Debug)]
@@ -37,9 +37,11 @@ pub(crate) fn check(config: &Path) -> Report {
     paper.line("certificate", certificate::agent_name(&config.agent_id));
     paper.line("listen", config.listen);
     check_state(&config, &mut paper);
-    match network_account(&config) {
-        Ok(account) => paper.line("network process", account),
-        Err(problem) => paper.problem(problem),
+    for user in [users::network(&config), users::diagnostics(&config)] {
+        match user {
+            Ok(user) => paper.line(user.process, user),
+            Err(problem) => paper.problem(problem),
+        }
     }
 
     let services = Services::find(&config);
@@ -62,6 +64,8 @@ pub(crate) fn check(config: &Path) -> Report {
             "manifest",
             format_args!("{} of {}, number {}", identity.manifest_hash, manifest.client_id, manifest.seq),
         );
+        let areas: Vec<&str> = manifest.diagnostics.iter().map(|area| area.as_str()).collect();
+        paper.line("diagnostics", if areas.is_empty() { "none".to_owned() } else { areas.join(" ") });
         if manifest.operations.is_empty() {
             paper.line("operations", "none");
         }
@@ -70,9 +74,13 @@ pub(crate) fn check(config: &Path) -> Report {
         }
     }
     if let (Some(public), Some(point), []) = (&bundle.public, bundle.tls_key, findings.fatal.as_slice()) {
-        match try_network(&config, public, point) {
-            Ok(strength) => check_walls(strength, &mut paper),
-            Err(problem) => paper.problem(problem),
+        let processes =
+            [("network", try_network(&config, public, point)), ("diagnostics", try_diagnostics(&config))];
+        for (name, strength) in processes {
+            match strength {
+                Ok(strength) => check_walls(name, strength, &mut paper),
+                Err(problem) => paper.problem(problem),
+            }
         }
     }
     for note in findings.notes {
@@ -128,11 +136,11 @@ fn check_state(config: &Config, paper: &mut Paper) {
     }
 }
 
-fn check_walls(strength: Strength, paper: &mut Paper) {
-    paper.line("  walls", strength);
+fn check_walls(process: &str, strength: Strength, paper: &mut Paper) {
+    paper.line(&format!("{process} walls"), strength);
     let missing: Vec<&str> = strength.missing().collect();
     if !missing.is_empty() {
-        paper.line("  missing", missing.join(" "));
+        paper.line(&format!("{process} lacks"), missing.join(" "));
     }
 }
 

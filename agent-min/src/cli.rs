@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::{VERSION, check, config, net, run, say};
+use crate::{VERSION, check, config, diagnostics, net, run, say};
 
 const HELP: &str = "\
 Runs the operations that this host's signed capability manifest lists, and nothing else.
@@ -30,6 +30,7 @@ The configuration is one JSON object; the rest of the bundle is found in its dir
   init_dir         where init scripts are [default: /etc/init.d]
   run_dir          where pid files are [default: /run]
   network_user     whose rights the process that speaks with the network has [default: secmon-net]
+  diagnostics_user whose rights the process that reads logs has [default: secmon-diag]
 
 Exit status: 0 all well, 1 a problem, 2 a wrong command line.
 ";
@@ -43,6 +44,8 @@ enum Command {
     Help,
     /// The network process; not for people.
     Network,
+    /// The diagnostics process; not for people.
+    Diagnostics,
 }
 
 /// Runs the command that `args` (without the program's name) say.
@@ -52,6 +55,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(Command::Version) => print(&format!("secmon-agent {VERSION}\n")),
         Ok(Command::Run(config)) => report(run::run(&config)),
         Ok(Command::Network) => net::run().map_or_else(report, |()| ExitCode::SUCCESS),
+        Ok(Command::Diagnostics) => diagnostics::run().map_or_else(report, |()| ExitCode::SUCCESS),
         Ok(Command::Init(config)) => match run::init(&config) {
             Ok(line) => print(&line),
             Err(problem) => report(problem),
@@ -96,6 +100,7 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
         Some("init") => Ok(Command::Init(config)),
         Some("version") => Ok(Command::Version),
         Some(role) if role.as_bytes() == net::ROLE.to_bytes() => Ok(Command::Network),
+        Some(role) if role.as_bytes() == diagnostics::ROLE.to_bytes() => Ok(Command::Diagnostics),
         Some(other) => Err(format!("unknown command {other}")),
         None => Err("no command".into()),
     }

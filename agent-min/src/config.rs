@@ -15,6 +15,8 @@ pub(crate) const DEFAULT_PATH: &str = "/etc/secmon-agent/agent.json";
 
 /// The network process's user if nobody says otherwise.
 pub(crate) const NETWORK_USER: &str = "secmon-net";
+/// The diagnostics process's.
+pub(crate) const DIAGNOSTICS_USER: &str = "secmon-diag";
 
 /// Bytes of `agent.json`.
 const CONFIG_MAX: usize = 4096;
@@ -32,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) run_dir: PathBuf,
     /// Whose rights the network process has.
     pub(crate) network_user: String,
+    /// Whose rights the diagnostics process has.
+    pub(crate) diagnostics_user: String,
 }
 
 /// Which service manager to speak to.
@@ -64,6 +68,8 @@ struct Fields<'a> {
     run_dir: Option<&'a str>,
     #[serde(default)]
     network_user: Option<&'a str>,
+    #[serde(default)]
+    diagnostics_user: Option<&'a str>,
 }
 
 impl Config {
@@ -87,7 +93,7 @@ impl Config {
             .map_err(|e| {
                 format!(
                     "is not one JSON object with the text fields agent_id, listen, service_manager, state, init_dir, \
-                     run_dir and network_user and no others: {e}"
+                     run_dir, network_user and diagnostics_user and no others: {e}"
                 )
             })?;
         if bytes.get(used..).is_some_and(|rest| !rest.trim_ascii().is_empty()) {
@@ -103,10 +109,14 @@ impl Config {
                 Err(format!("has a {name} that is not an absolute path"))
             }
         };
-        let network_user = fields.network_user.unwrap_or(NETWORK_USER);
-        if !plain(network_user) {
-            return Err("has a network_user that is no user's name".into());
-        }
+        let user = |name: &str, given: Option<&str>, default: &str| {
+            let text = given.unwrap_or(default);
+            if plain(text) {
+                Ok(text.to_owned())
+            } else {
+                Err(format!("has a {name} that is no user's name"))
+            }
+        };
         Ok(Self {
             path: path.to_owned(),
             agent_id: AgentId::new(fields.agent_id.ok_or("has no agent_id")?)
@@ -120,7 +130,8 @@ impl Config {
             state: absolute("state", fields.state, "/var/lib/secmon-agent/state")?,
             init_dir: absolute("init_dir", fields.init_dir, "/etc/init.d")?,
             run_dir: absolute("run_dir", fields.run_dir, "/run")?,
-            network_user: network_user.to_owned(),
+            network_user: user("network_user", fields.network_user, NETWORK_USER)?,
+            diagnostics_user: user("diagnostics_user", fields.diagnostics_user, DIAGNOSTICS_USER)?,
         })
     }
 }
@@ -184,6 +195,7 @@ mod tests {
             r#"{"agent_id":"web1","listen":"0.0.0.0:1","init_dir":"/a\\b"}"#,
             r#"{"agent_id":"web1","listen":"0.0.0.0:1","service_manager":"runit"}"#,
             r#"{"agent_id":"web1","listen":"0.0.0.0:1","network_user":"secmon\u002dnet"}"#,
+            r#"{"agent_id":"web1","listen":"0.0.0.0:1","diagnostics_user":"secmon\u002ddiag"}"#,
             "{\"agent_id\":\"web1\",\"listen\":\"0.0.0.0:1\",\"state\":\"/a\nb\"}",
             r#"{"agent_id":"web1","listen":"0.0.0.0:1"} {}"#,
         ] {

@@ -190,6 +190,7 @@ pub fn config(bytes: &[u8]) -> Option<[String; 7]> {
         path(config.init_dir),
         config.listen.to_string(),
         config.network_user,
+        config.diagnostics_user,
         path(config.run_dir),
         format!("{:?}", config.service_manager).to_lowercase(),
         path(config.state),

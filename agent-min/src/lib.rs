@@ -6,15 +6,18 @@
 //!   parses what strangers send                                     admit: signature first, then everything else
 //! ```
 //!
-//! `run` is the monitor; it starts the network process from the same program. They share no memory.
+//! `run` is the monitor; it starts the network process from the same program, and for each look at the host a
+//! diagnostics process ([`diagnostics`]). They share no memory.
 
 mod admit;
+mod areas;
 mod bundle;
 mod bytes;
 mod certificate;
 mod check;
 mod cli;
 mod config;
+mod diagnostics;
 #[cfg(fuzzing)]
 pub mod fuzz;
 mod handshake;
@@ -26,6 +29,7 @@ mod run;
 mod setup;
 mod state;
 mod state_codec;
+mod users;
 
 pub use cli::main;
 

@@ -14,6 +14,7 @@ use secmon_sys::sandbox::Strength;
 use secmon_wire::limits::{ENVELOPE_MAX, HEALTH_MAX, RECEIPT_MAX};
 use secmon_wire::signature::Signature;
 
+use crate::areas::Areas;
 use crate::bytes::{Reader, Writer};
 
 /// Bytes of every request.
@@ -43,6 +44,8 @@ pub(crate) enum Request {
     Ready([u8; Strength::SIZE]),
     /// It is at work: the answer to [`Reply::AreYouThere`]. Has no answer itself.
     HereIAm,
+    /// Have these areas looked at, as far as the manifest allows. The report comes through a pipe of its own.
+    Diagnose(Areas),
 }
 
 /// What the monitor answers.
@@ -63,6 +66,8 @@ pub(crate) enum Reply {
     Overloaded,
     /// No answer but a question, where the service manager wants to know whether we are well.
     AreYouThere,
+    /// The report is in the pipe.
+    Diagnosed,
 }
 
 impl Request {
@@ -74,6 +79,7 @@ impl Request {
             Self::Health => write(&mut out, token, 3, &[]),
             Self::Ready(strength) => write(&mut out, token, 4, &[strength]),
             Self::HereIAm => write(&mut out, token, 5, &[]),
+            Self::Diagnose(areas) => write(&mut out, token, 6, &[&areas.bits().to_le_bytes()]),
         };
         debug_assert!(fitted.is_some(), "the sizes of the parts are types");
         out
@@ -88,6 +94,7 @@ impl Request {
             3 => Self::Health,
             4 => Self::Ready(body.array()?),
             5 => Self::HereIAm,
+            6 => Self::Diagnose(Areas::from_bits(body.u16()?)?),
             _ => return None,
         };
         body.at_end().then_some((token, request))
@@ -107,6 +114,7 @@ impl Reply {
             Self::Forbidden => write(&mut out, token, 5, &[]),
             Self::Overloaded => write(&mut out, token, 6, &[]),
             Self::AreYouThere => write(&mut out, token, 7, &[]),
+            Self::Diagnosed => write(&mut out, token, 8, &[]),
         };
         debug_assert!(fitted.is_some(), "the sizes of the parts are types");
         out
@@ -123,6 +131,7 @@ impl Reply {
             5 => Self::Forbidden,
             6 => Self::Overloaded,
             7 => Self::AreYouThere,
+            8 => Self::Diagnosed,
             _ => return None,
         };
         body.at_end().then_some((token, reply))
@@ -170,6 +179,7 @@ mod tests {
                 Request::Health,
                 Request::Ready([key; 4]),
                 Request::HereIAm,
+                Request::Diagnose(Areas::ALL),
             ] {
                 prop_assert_eq!(Request::decode(&request.encode(token)), Some((token, request)));
             }
@@ -181,6 +191,7 @@ mod tests {
                 Reply::Forbidden,
                 Reply::Overloaded,
                 Reply::AreYouThere,
+                Reply::Diagnosed,
             ] {
                 prop_assert_eq!(Reply::decode(&reply.encode(token)), Some((token, reply)));
             }

@@ -1,25 +1,31 @@
 //! `run` and `init`: loads everything, starts the network process, and becomes the monitor.
 
+use std::ffi::CString;
 use std::fmt::Display;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use secmon_sys::account::Account;
 use secmon_sys::files::{FileProblem, check_directory, check_program};
-use secmon_sys::process::{keep_children_waitable, runs_as_root};
+use secmon_sys::process::keep_children_waitable;
 use secmon_sys::role::End;
 use secmon_sys::sandbox::{Strength, keep_memory_to_ourselves};
 use secmon_sys::state_file::{PAYLOAD_MAX, StateFile};
 
+use crate::areas::Areas;
 use crate::bundle::{self, Findings, PublicFiles};
-use crate::config::{Config, NETWORK_USER};
-use crate::monitor::{Monitor, NetworkProcess, Services, Starter, Stop, WAITERS_MAX, lower_rights};
+use crate::config::Config;
+use crate::diagnostics::Order;
+use crate::monitor::{
+    Diagnosis, Examiner, Monitor, NetworkProcess, Services, Starter, Stop, WAITERS_MAX, lower_rights,
+};
 use crate::net::CONNECTIONS_MAX;
 use crate::say;
 use crate::setup::{POINT, Setup};
 use crate::state::State;
 use crate::state_codec::{ENCODED_MAX, decode, encode};
+use crate::users;
 
 const _: () = assert!(WAITERS_MAX >= CONNECTIONS_MAX, "every connection can wait for an operation");
 
@@ -71,15 +77,17 @@ fn start(config: &Path) -> Result<std::convert::Infallible, String> {
     let _said_by_check = lower_rights(&services)
         .map_err(|e| format!("can't give up the rights that nothing here needs: {e}"))?;
     let network = start_network(&config, listener, &public, tls_key)?;
-    let mut monitor = Monitor::new(network, identity, file, state, services);
+    let examiner = examiner(&config)?;
+    let mut monitor = Monitor::new(network, Some(examiner), identity, file, state, services);
     let missing = monitor.wait_until_ready().map_err(|stop| match stop {
         // It has said why itself.
         Stop::NetworkGone(End::Status(1)) => String::new(),
         stop => text(stop),
     })?;
-    let account = network_account(&config)?;
-    if let NetworkAccount::Nobody { .. } = account {
-        say(&account);
+    for user in [users::network(&config)?, users::diagnostics(&config)?] {
+        if user.is_shared() {
+            say(&user);
+        }
     }
     if !missing.is_empty() {
         say(&format_args!("the network process runs without {}", missing.join(", ")));
@@ -104,11 +112,11 @@ fn start_network(
     public: &PublicFiles,
     tls_key: [u8; POINT],
 ) -> Result<NetworkProcess, String> {
-    let account = network_account(config)?;
+    let user = users::network(config)?;
     let empty = make_empty_directory(config).map_err(text)?;
     let setup = Setup {
         agent_id: config.agent_id.clone(),
-        account: account.account(),
+        account: user.account(),
         directory: config.directory().to_str().ok_or("the configuration's directory is not UTF-8")?,
         empty: empty.to_str().ok_or("the state's directory is not UTF-8")?,
         authority: &public.authority,
@@ -118,68 +126,20 @@ fn start_network(
     };
     let setup = setup.encode().ok_or("the bundle is too long for the network process")?;
     let program = own_program()?;
-    check_program(&program).map_err(text)?;
-    // Whoever can exchange files there could exchange what we start next.
-    program.parent().map_or(Ok(()), check_directory).map_err(text)?;
-    let starter = Starter::new(&program, listener, setup, matches!(account, NetworkAccount::Own(..)))
-        .ok_or("our own path can't be run")?;
+    let starter = Starter::new(program.clone(), listener, setup, !user.is_shared());
     NetworkProcess::start(starter)
-        .map_err(|e| format!("{}: can't start the network process: {e}", program.display()))
+        .map_err(|e| format!("{}: can't start the network process: {e}", program.to_string_lossy()))
 }
 
-/// Who the network process becomes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NetworkAccount<'a> {
-    /// A user of its own.
-    Own(&'a str, Account),
-    /// There is no such user; the one that everything without a user shares.
-    Nobody { wanted: &'a str },
-    /// We are no root, so it is us.
-    Ours,
+/// Starts a diagnostics process that looks at nothing, to learn how well this host locks it in.
+pub(crate) fn try_diagnostics(config: &Config) -> Result<Strength, String> {
+    Diagnosis::try_out(examiner(config)?)
 }
 
-/// The ids that Linux gives to what has none (proc(5), overflowuid).
-const NOBODY: u32 = 65_534;
-
-/// The account for the network process.
-pub(crate) fn network_account(config: &Config) -> Result<NetworkAccount<'_>, String> {
-    let wanted = config.network_user.as_str();
-    if !runs_as_root() {
-        return Ok(NetworkAccount::Ours);
-    }
-    match Account::find(wanted) {
-        Some(Account { uid: 0, .. }) => Err(format!(
-            "{}: network_user {wanted} is root; name a user without rights",
-            config.path.display()
-        )),
-        Some(account) => Ok(NetworkAccount::Own(wanted, account)),
-        None if wanted == NETWORK_USER => Ok(NetworkAccount::Nobody { wanted }),
-        None => Err(format!("{}: there is no user {wanted}; add it", config.path.display())),
-    }
-}
-
-impl NetworkAccount<'_> {
-    const fn account(&self) -> Option<Account> {
-        match self {
-            Self::Own(_, account) => Some(*account),
-            Self::Nobody { .. } => Some(Account { uid: NOBODY, gid: NOBODY }),
-            Self::Ours => None,
-        }
-    }
-}
-
-impl Display for NetworkAccount<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Own(name, Account { uid, gid }) => write!(f, "runs as {name} ({uid}:{gid})"),
-            Self::Nobody { wanted } => write!(
-                f,
-                "there is no user {wanted}, so the network process runs as {NOBODY}, which others share and can stop; \
-                 add one: useradd --system --no-create-home --shell /usr/sbin/nologin {wanted}"
-            ),
-            Self::Ours => f.write_str("runs as the same user as the monitor, which is not root"),
-        }
-    }
+fn examiner(config: &Config) -> Result<Examiner, String> {
+    let user = users::diagnostics(config)?;
+    let order = Order { account: user.account(), groups: users::log_groups(), areas: Areas::NONE };
+    Ok(Examiner { program: own_program()?, order, own_user: !user.is_shared() })
 }
 
 /// The network process's root: a directory that is empty, and stays so, because only we can write in it.
@@ -199,9 +159,16 @@ fn make_empty_directory(config: &Config) -> Result<PathBuf, FileProblem> {
 
 /// The path of this program, as it was called or as the kernel knows it. It is called so again; where another
 /// program runs ours (an emulator, a debugger), it must call ours by a path that runs by itself.
-fn own_program() -> Result<PathBuf, String> {
+fn own_program() -> Result<CString, String> {
     let called = std::env::args_os().next().map(PathBuf::from).filter(|path| path.is_absolute());
-    called.map_or_else(|| std::env::current_exe().map_err(|e| format!("can't find our own program: {e}")), Ok)
+    let program = match called {
+        Some(program) => program,
+        None => std::env::current_exe().map_err(|e| format!("can't find our own program: {e}"))?,
+    };
+    check_program(&program).map_err(text)?;
+    // Whoever can exchange files there could exchange what we start next.
+    program.parent().map_or(Ok(()), check_directory).map_err(text)?;
+    CString::new(program.into_os_string().into_vec()).map_err(text)
 }
 
 /// Opens the state and checks that it is this agent's.

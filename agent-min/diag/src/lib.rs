@@ -5,6 +5,7 @@
 //! trusts a length, an encoding or an order, and what goes into a finding is bounded and printable.
 
 pub mod host;
+pub mod netlink;
 mod notes;
 pub mod stack;
 pub mod text;

@@ -42,6 +42,12 @@ pub fn redacted(line: &[u8]) -> heapless::String<EVIDENCE_LINE_MAX> {
     out
 }
 
+/// The boot id as the kernel writes it (`/proc/sys/kernel/random/boot_id`), its dashes left out; zeros if it is none.
+pub fn boot_id(text: &[u8]) -> [u8; 16] {
+    let digits: Vec<u8> = text.trim_ascii_end().iter().copied().filter(|byte| *byte != b'-').collect();
+    secmon_wire::from_hex(&digits).unwrap_or_default()
+}
+
 /// More of a line is never shown.
 const MOST_READ: usize = 1024;
 
@@ -109,6 +115,15 @@ mod tests {
             ("a\u{202e}b\tc", Some("a?b?c")),
         ] {
             assert_eq!(redacted(line.as_bytes()), shown.unwrap_or(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_boot_id_is_sixteen_bytes_or_none() {
+        let id = boot_id(b"00112233-4455-6677-8899-aabbccddeeff\n");
+        assert_eq!(id[..3], [0, 0x11, 0x22]);
+        for none in [b"".as_slice(), b"0011", b"00112233-4455-6677-8899-aabbccddeefg"] {
+            assert_eq!(boot_id(none), [0; 16]);
         }
     }
 

@@ -18,11 +18,13 @@ use secmon_wire::limits::{ENVELOPE_MAX, HEALTH_MAX, RECEIPT_MAX, SANDBOX_MAX};
 use secmon_wire::signature::{Signature, receipt_message, sha256};
 use secmon_wire::{Envelope, Health, OutcomeState, Receipt, Unit};
 
+use super::diagnosis::Diagnosis;
 use super::heartbeat::Heartbeat;
 use super::network::{Event, NetworkProcess};
 use super::reason::{Reason, detail};
 use super::service::Instance;
 use crate::admit::{Dismissal, Verdict, admit, hash_of};
+use crate::areas::Areas;
 use crate::bundle::MonitorIdentity;
 use crate::message::{Reply, Request, Token};
 use crate::say;
@@ -36,6 +38,7 @@ pub(crate) const WAITERS_MAX: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Desk {
     network: NetworkProcess,
+    diagnosis: Diagnosis,
     identity: MonitorIdentity,
     file: StateFile,
     encoded: Box<[u8; ENCODED_MAX]>,
@@ -99,12 +102,14 @@ impl Outcome {
 impl Desk {
     pub(crate) fn new(
         network: NetworkProcess,
+        diagnosis: Diagnosis,
         identity: MonitorIdentity,
         file: StateFile,
         state: Box<State>,
     ) -> Self {
         Self {
             network,
+            diagnosis,
             identity,
             file,
             encoded: Box::new([0; ENCODED_MAX]),
@@ -141,10 +146,14 @@ impl Desk {
         if self.heartbeat.is_due() {
             self.reply(Token(0), &Reply::AreYouThere);
         }
+        if let Some((token, reply)) = self.diagnosis.take() {
+            self.reply(token, &reply);
+        }
         let (token, request) = match self.network.next(&self.identity.tls_key)? {
             Event::Asked(token, request) => (token, request),
             Event::Replaced => {
                 self.waiters.clear();
+                self.diagnosis.abandon();
                 return Ok(None);
             }
             Event::Nothing => return Ok(None),
@@ -157,10 +166,28 @@ impl Desk {
             }
             Request::Health => self.reply(token, &self.health()),
             Request::HereIAm => self.heartbeat.answered(),
+            Request::Diagnose(areas) => self.diagnose(token, areas),
             // The network process's own affair.
             Request::Ready(_) => {}
         }
         Ok(None)
+    }
+
+    /// Starts a diagnostics process that looks at nothing, to learn how well this host locks it in.
+    pub(crate) fn try_diagnosis(&mut self) {
+        let _said_by_itself = self.diagnosis.begin(None, Areas::NONE, self.network.report());
+    }
+
+    /// Has looked at what the manifest allows of `areas`.
+    fn diagnose(&mut self, token: Token, areas: Areas) {
+        let allowed: Areas = self.identity.manifest.diagnostics.iter().copied().collect();
+        let begun = match areas.and(allowed) {
+            Areas::NONE => Err(Reply::Forbidden),
+            areas => self.diagnosis.begin(Some(token), areas, self.network.report()),
+        };
+        if let Err(reply) = begun {
+            self.reply(token, &reply);
+        }
     }
 
     /// Puts the job on record as under way. Nothing may be run for it before.
@@ -284,13 +311,19 @@ impl Desk {
             last_intent: self.state.last_intent,
             manifest: self.identity.manifest_hash,
             receipts: self.state.receipt_seq,
-            sandbox_missing: listed(self.network.missing()),
+            sandbox_missing: self.sandbox_missing(),
             uptime_s: self.started.elapsed().as_secs(),
             version: crate::VERSION.try_into().unwrap_or_default(),
         };
         let mut out = [0; HEALTH_MAX];
         let body = health.write(&mut out).unwrap_or_default();
         Reply::Health(Vec::from_slice(body).unwrap_or_default())
+    }
+
+    /// The missing walls of both processes, as health has them.
+    fn sandbox_missing(&self) -> heapless::String<SANDBOX_MAX> {
+        let network = self.network.missing().map(|name| ("", name));
+        listed(network.chain(self.diagnosis.missing().map(|name| ("diag:", name))))
     }
 
     fn commit(&mut self) -> Result<(), Stop> {
@@ -315,13 +348,15 @@ impl Desk {
 
 /// While an operation is under way: everything but a second operation, which is refused as busy.
 impl Side for Desk {
-    fn fds(&self) -> [Option<BorrowedFd<'_>>; 2] {
+    fn fds(&self) -> [Option<BorrowedFd<'_>>; 3] {
+        let [link, handshakes] = self.network.watched();
         // Once stopped, requests stay where they are: the operation is seen to its end, and then we stop.
-        self.network.watched().map(|fd| self.stopped.is_none().then_some(fd))
+        [Some(link), Some(handshakes), self.diagnosis.watched()]
+            .map(|fd| fd.filter(|_| self.stopped.is_none()))
     }
 
     fn due(&self) -> Option<Instant> {
-        self.heartbeat.due()
+        [self.heartbeat.due(), self.diagnosis.due()].into_iter().flatten().min()
     }
 
     fn ready(&mut self) {
@@ -332,12 +367,13 @@ impl Side for Desk {
     }
 }
 
-/// Names in one text, with spaces.
-fn listed(missing: impl Iterator<Item = &'static str>) -> heapless::String<SANDBOX_MAX> {
+/// Names, each with what stands before it, in one text, with spaces.
+fn listed(missing: impl Iterator<Item = (&'static str, &'static str)>) -> heapless::String<SANDBOX_MAX> {
     let mut names = heapless::String::new();
-    for name in missing {
+    for (before, name) in missing {
         let space = if names.is_empty() { "" } else { " " };
-        let _all_of_them_fit = names.push_str(space).and_then(|()| names.push_str(name));
+        let fitted = [space, before, name].into_iter().try_for_each(|part| names.push_str(part));
+        debug_assert!(fitted.is_ok(), "there is room for every wall");
     }
     names
 }

@@ -6,6 +6,7 @@
 #![expect(clippy::result_large_err, reason = "reasons live on the stack; the monitor allocates nothing")]
 
 mod desk;
+mod diagnosis;
 mod heartbeat;
 mod judge;
 mod network;
@@ -28,6 +29,7 @@ use secmon_sys::wait::{Ended, pause, wait_for_work};
 use secmon_wire::{Envelope, Operation, OutcomeState, operation};
 
 pub(crate) use desk::{Stop, WAITERS_MAX};
+pub(crate) use diagnosis::{Diagnosis, Examiner};
 pub(crate) use network::{NetworkProcess, Starter};
 pub(crate) use preflight::present as present_check;
 pub(crate) use rights::lower as lower_rights;
@@ -61,6 +63,7 @@ impl Monitor {
     /// The monitor in front of its network process.
     pub(crate) fn new(
         network: NetworkProcess,
+        examiner: Option<Examiner>,
         identity: MonitorIdentity,
         file: StateFile,
         state: Box<State>,
@@ -73,7 +76,8 @@ impl Monitor {
             Some(services.service(row, &pending.unit))
         });
         let services = listed.chain(unfinished).collect();
-        Self { desk: Desk::new(network, identity, file, state), services }
+        let diagnosis = Diagnosis::new(examiner);
+        Self { desk: Desk::new(network, diagnosis, identity, file, state), services }
     }
 
     /// Waits until the network process is locked in and listens; the names of the walls that are missing.
@@ -100,6 +104,7 @@ impl Monitor {
 
     fn work(&mut self) -> Result<std::convert::Infallible, Stop> {
         recover::finish(&mut self.desk, &self.services)?;
+        self.desk.try_diagnosis();
         loop {
             wait_for_work(&self.desk);
             if let Some(job) = self.desk.take()? {

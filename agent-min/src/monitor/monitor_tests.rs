@@ -72,9 +72,10 @@ fn bench(check: Option<Command>, pending: impl FnOnce(&Path) -> Option<Pending>)
         init_dir: dir.path().to_owned(),
         run_dir: dir.path().to_owned(),
         network_user: "nobody".to_owned(),
+        diagnostics_user: "nobody".to_owned(),
     });
     let (network, link, handshakes) = NetworkProcess::somebody();
-    let mut monitor = Monitor::new(network, identity, file, Box::new(state), services);
+    let mut monitor = Monitor::new(network, None, identity, file, Box::new(state), services);
     set_check(&mut monitor, check);
     let dispatch = SigningKey::from_pem(dispatch.serialize_pem().as_bytes()).expect("a key");
     Bench { dir, dispatch, link, handshakes, monitor }

@@ -5,14 +5,12 @@
 //! however often it ends, it is started at most once in [`START_EVERY`].
 
 use std::ffi::CString;
-use std::io::{self, Write};
+use std::io::{self, PipeWriter, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use secmon_sys::channel::Channel;
+use secmon_sys::channel::{Channel, pipe_for};
 use secmon_sys::process::is_shortage;
 use secmon_sys::role::{self, RoleProcess};
 use secmon_sys::sandbox::Strength;
@@ -20,6 +18,7 @@ use secmon_sys::wait::{Alone, pause, readable};
 
 use super::desk::Stop;
 use super::tls_key::TlsKey;
+use crate::diagnostics::REPORT_SIZE;
 use crate::handshake::{self, SignRequest};
 use crate::message::{REQUEST_SIZE, Reply, Request, Token};
 use crate::net::ROLE;
@@ -50,6 +49,8 @@ pub(crate) struct NetworkProcess {
     starter: Option<Starter>,
     link: Channel,
     handshakes: Channel,
+    /// Where a diagnostics process writes its report, and the network process reads it.
+    report: PipeWriter,
     process: Option<RoleProcess>,
     started: Instant,
     /// What the running one has said of its walls; `None` until it is ready.
@@ -72,19 +73,23 @@ pub(crate) enum Event {
 }
 
 impl Starter {
-    /// `program` is our own, by its absolute path.
-    ///
-    /// `own_user` says whether nobody else has the user that it becomes.
-    pub(crate) fn new(program: &Path, listener: TcpListener, setup: Vec<u8>, own_user: bool) -> Option<Self> {
-        let program = program.is_absolute().then(|| CString::new(program.as_os_str().as_bytes()).ok())??;
-        Some(Self { program, listener, setup, own_user })
+    /// `program` is our own, by its absolute path; `own_user` says whether nobody else has the user that it becomes.
+    pub(crate) const fn new(program: CString, listener: TcpListener, setup: Vec<u8>, own_user: bool) -> Self {
+        Self { program, listener, setup, own_user }
     }
 
-    fn start(&self) -> io::Result<(Channel, Channel, RoleProcess)> {
+    fn start(&self) -> io::Result<(Channel, Channel, PipeWriter, RoleProcess)> {
         let (link, its_link) = Channel::pair()?;
         let (handshakes, its_handshakes) = Channel::pair()?;
         let (its_setup, mut setup) = io::pipe()?;
-        let keep = [its_link.as_fd(), its_handshakes.as_fd(), self.listener.as_fd(), its_setup.as_fd()];
+        let (its_report, report) = pipe_for(REPORT_SIZE)?;
+        let keep = [
+            its_link.as_fd(),
+            its_handshakes.as_fd(),
+            self.listener.as_fd(),
+            its_setup.as_fd(),
+            its_report.as_fd(),
+        ];
         let mut process = role::start(&self.program, ROLE, &keep)?;
         drop(its_setup);
         // It reads all of it before it does anything else; if it ends instead, this fails.
@@ -95,18 +100,19 @@ impl Starter {
         }
         link.set_nonblocking(true)?;
         handshakes.set_nonblocking(true)?;
-        Ok((link, handshakes, process))
+        Ok((link, handshakes, report, process))
     }
 }
 
 impl NetworkProcess {
     /// Starts the first one.
     pub(crate) fn start(starter: Starter) -> io::Result<Self> {
-        let (link, handshakes, process) = starter.start()?;
+        let (link, handshakes, report, process) = starter.start()?;
         Ok(Self {
             starter: Some(starter),
             link,
             handshakes,
+            report,
             process: Some(process),
             started: Instant::now(),
             strength: None,
@@ -127,6 +133,7 @@ impl NetworkProcess {
             starter: None,
             link,
             handshakes,
+            report: io::pipe().expect("a pipe").1,
             process: None,
             started: Instant::now(),
             strength: None,
@@ -162,6 +169,11 @@ impl NetworkProcess {
     /// What becomes readable when there is something to read.
     pub(crate) fn watched(&self) -> [BorrowedFd<'_>; 2] {
         [self.link.as_fd(), self.handshakes.as_fd()]
+    }
+
+    /// Where a report goes.
+    pub(crate) fn report(&self) -> BorrowedFd<'_> {
+        self.report.as_fd()
     }
 
     /// The walls that should stand around it, and don't, by name.
@@ -230,8 +242,9 @@ impl NetworkProcess {
         pause(self.started + START_EVERY, &mut Alone);
         self.started = Instant::now();
         match starter.start() {
-            Ok((link, handshakes, process)) => {
-                (self.link, self.handshakes, self.process) = (link, handshakes, Some(process));
+            Ok((link, handshakes, report, process)) => {
+                (self.link, self.handshakes, self.report) = (link, handshakes, report);
+                self.process = Some(process);
                 Ok(Event::Replaced)
             }
             Err(error) if is_shortage(&error) => {

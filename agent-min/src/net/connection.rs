@@ -16,7 +16,9 @@ use super::http::{Failure, Head, Parsed, Route, failure_body, parse, response_he
 use super::limits::{BODY_MAX, BODY_TIME, HEAD_MAX, HEAD_TIME, IDLE_TIME, LINGER_TIME, WRITE_TIME};
 use super::link::Seat;
 use super::receipts;
+use super::reports::{Reports, Turn};
 use super::stream::{Body, Stream};
+use crate::areas::Areas;
 use crate::message::{Reply, Request};
 
 /// A connection after its handshake.
@@ -25,6 +27,7 @@ pub(crate) struct Connection<'a, S> {
     stream: S,
     seat: Seat<'a>,
     manifest: &'a [u8],
+    reports: &'a Reports,
     /// Received and not yet used.
     buffer: Vec<u8, { HEAD_MAX + BODY_MAX }>,
 }
@@ -38,6 +41,11 @@ enum Answer<'a> {
     /// Sent in pieces.
     Receipts {
         length: usize,
+    },
+    /// Sent in pieces.
+    Report {
+        length: usize,
+        turn: Turn<'a>,
     },
 }
 
@@ -56,8 +64,8 @@ struct Manner {
 }
 
 impl<'a, S: Stream> Connection<'a, S> {
-    pub(crate) const fn new(stream: S, seat: Seat<'a>, manifest: &'a [u8]) -> Self {
-        Self { stream, seat, manifest, buffer: Vec::new() }
+    pub(crate) const fn new(stream: S, seat: Seat<'a>, manifest: &'a [u8], reports: &'a Reports) -> Self {
+        Self { stream, seat, manifest, reports, buffer: Vec::new() }
     }
 
     /// Serves requests until the peer ends the connection, or must not keep it.
@@ -151,6 +159,19 @@ impl<'a, S: Stream> Connection<'a, S> {
                 Err(_) => Err(Failure::Unavailable),
             },
             Route::Execute => self.execute(head.signature, body).await,
+            Route::Diagnose(areas) => self.diagnose(areas).await,
+        }
+    }
+
+    async fn diagnose(&mut self, areas: Areas) -> Result<Answer<'a>, Failure> {
+        let turn = self.reports.turn().ok_or(Failure::Unavailable)?;
+        match self.seat.ask(&Request::Diagnose(areas)).await {
+            Some(Reply::Diagnosed) => match turn.length() {
+                Ok(length) => Ok(Answer::Report { length, turn }),
+                Err(_) => Err(Failure::Unavailable),
+            },
+            Some(Reply::Forbidden) => Err(Failure::Forbidden),
+            _ => Err(Failure::Unavailable),
         }
     }
 
@@ -175,7 +196,7 @@ impl<'a, S: Stream> Connection<'a, S> {
             Ok(Answer::Manifest(body)) => (Ok(None), body, body.len()),
             Ok(Answer::Health(body)) => (Ok(None), body, body.len()),
             Ok(Answer::Signed(signature, body)) => (Ok(Some(signature)), body, body.len()),
-            Ok(Answer::Receipts { length }) => (Ok(None), &[], *length),
+            Ok(Answer::Receipts { length } | Answer::Report { length, .. }) => (Ok(None), &[], *length),
             Err(f) => {
                 failure = failure_body(*f);
                 (Err(*f), failure.as_bytes(), failure.len())
@@ -188,6 +209,11 @@ impl<'a, S: Stream> Connection<'a, S> {
             Ok(Answer::Receipts { length }) if !manner.head_only => {
                 let mut body = Body::after_head(&mut self.stream, *length);
                 receipts::write(&mut self.seat, &mut body).await?;
+                body.end()
+            }
+            Ok(Answer::Report { length, turn }) => {
+                let mut body = Body::after_head(&mut self.stream, *length);
+                turn.write(*length, &mut body).await?;
                 body.end()
             }
             _ => Ok(()),

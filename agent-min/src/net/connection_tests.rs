@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,15 +10,18 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::vec::Vec;
 
-use secmon_sys::channel::Channel;
+use secmon_sys::channel::{Channel, pipe_for};
 use secmon_wire::limits::{ENVELOPE_MAX, RECEIPTS_KEPT};
-use secmon_wire::{AgentId, Hash, Intent, Nonce, OperationId, VERSION};
+use secmon_wire::{AgentId, Area, Hash, Intent, Nonce, OperationId, VERSION};
 
 use super::*;
+use crate::diagnostics::REPORT_SIZE;
 use crate::message::REQUEST_SIZE;
 use crate::net::link::Link;
 
 const MANIFEST: &[u8] = br#"{"a":"manifest"}"#;
+/// More than fits into one piece.
+const REPORT: &[u8] = &[b'r'; 5_000];
 /// As many receipts as there can be.
 const KEPT: u64 = RECEIPTS_KEPT as u64;
 const LIST: &str = "GET /v1/receipts HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -52,26 +56,40 @@ impl Stream for Plain {
 /// What the monitor answers to each request.
 type Answers = Box<dyn FnMut(&Request) -> Reply + Send>;
 
-/// A link whose monitor answers as `answers` says, for as long as the link is there.
-fn linked(mut answers: Answers) -> Link {
+/// What a connection has behind it.
+struct Behind {
+    link: Link,
+    reports: Reports,
+}
+
+/// A link whose monitor answers as `answers` says, and has [`REPORT`] written, for as long as the link is there.
+fn linked(mut answers: Answers) -> Behind {
     let (ours, theirs) = Channel::pair().expect("a pair");
+    let (reports, mut pipe) = pipe_for(REPORT_SIZE).expect("a pipe");
     thread::spawn(move || {
         let mut bytes = [0; REQUEST_SIZE];
         while theirs.recv(&mut bytes).is_ok_and(|length| length == REQUEST_SIZE) {
             let (token, request) = Request::decode(&bytes).expect("a request");
-            theirs.send(&answers(&request).encode(token)).expect("sent");
+            let reply = answers(&request);
+            if reply == Reply::Diagnosed {
+                pipe.write_all(&u32::try_from(REPORT.len()).expect("short").to_le_bytes()).expect("written");
+                pipe.write_all(REPORT).expect("written");
+            }
+            theirs.send(&reply.encode(token)).expect("sent");
         }
     });
-    Link::new(ours).expect("a link")
+    let reports = Reports::new(OwnedFd::from(reports).into()).expect("a pipe");
+    Behind { link: Link::new(ours).expect("a link"), reports }
 }
 
 /// A connection that has been sent `request` and no more, and its peer.
-fn connected<'a>(link: &'a Link, request: &[u8]) -> (Connection<'a, Plain>, UnixStream) {
+fn connected<'a>(behind: &'a Behind, request: &[u8]) -> (Connection<'a, Plain>, UnixStream) {
     let (socket, mut peer) = UnixStream::pair().expect("a pair");
     peer.write_all(request).expect("sent");
     peer.shutdown(Shutdown::Write).expect("shut");
     let stream = Plain { socket, longest_write: 0 };
-    (Connection::new(stream, link.seat().expect("a seat"), MANIFEST), peer)
+    let seat = behind.link.seat().expect("a seat");
+    (Connection::new(stream, seat, MANIFEST, &behind.reports), peer)
 }
 
 struct Unpark(Thread);
@@ -94,11 +112,11 @@ fn block_on<T>(work: impl Future<Output = T>, waker: &Waker) -> T {
 }
 
 /// One exchange, and what it allocated.
-fn exchange(link: &Link, connection: &mut Connection<'_, Plain>) -> (io::Result<ControlFlow<()>>, u64) {
+fn exchange(behind: &Behind, connection: &mut Connection<'_, Plain>) -> (io::Result<ControlFlow<()>>, u64) {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut ended = Err(io::ErrorKind::NotConnected.into());
     let counted = allocation_counter::measure(|| {
-        let deliver = async { Err(link.deliver().await) };
+        let deliver = async { Err(behind.link.deliver().await) };
         ended = block_on(futures_lite::future::or(connection.exchange(), deliver), &waker);
     });
     (ended, counted.count_total)
@@ -113,9 +131,9 @@ fn received(connection: &Connection<'_, Plain>, mut peer: UnixStream) -> String 
 }
 
 /// What the peer has after one exchange, and after the end of the connection if that failed.
-fn response(link: &Link, request: &str) -> (io::Result<ControlFlow<()>>, String) {
-    let (mut connection, peer) = connected(link, request.as_bytes());
-    let (ended, _) = exchange(link, &mut connection);
+fn response(behind: &Behind, request: &str) -> (io::Result<ControlFlow<()>>, String) {
+    let (mut connection, peer) = connected(behind, request.as_bytes());
+    let (ended, _) = exchange(behind, &mut connection);
     let text = received(&connection, peer);
     (ended, text)
 }
@@ -179,6 +197,9 @@ fn obliging() -> Answers {
         Request::Execute { signature: [0x02, ..], .. } => Reply::Malformed,
         Request::Execute { signature: [0x03, ..], .. } => Reply::Forbidden,
         Request::Execute { .. } => Reply::Overloaded,
+        Request::Diagnose(areas) if *areas == Areas::ALL => Reply::Diagnosed,
+        Request::Diagnose(areas) if areas.has(Area::Web) => Reply::Forbidden,
+        Request::Diagnose(_) => Reply::Overloaded,
         Request::Ready(_) | Request::HereIAm => panic!("{request:?} has no answer"),
     })
 }
@@ -205,6 +226,13 @@ fn no_request_allocates_in_the_network_process() {
         (signed(4), "503"),
         (post("", &envelope()), "403"),
         (post("", b"{}"), "400"),
+        (get("GET /v1/diag"), "200"),
+        (get("GET /v1/diag?area=all"), "200"),
+        (get("GET /v1/diag?area=web,db"), "403"),
+        (get("GET /v1/diag?area=db"), "503"),
+        (get("GET /v1/diag?area=shell"), "400"),
+        (get("GET /v1/health?area=db"), "404"),
+        (get("HEAD /v1/diag"), "405"),
         (get("garbage"), "400"),
         (get("GET /v1/nowhere"), "404"),
         (get("DELETE /v1/health"), "405"),
@@ -230,6 +258,22 @@ fn no_request_allocates_in_the_network_process() {
             assert!(!round || count == 0, "{count} for {request:?}");
         }
     }
+}
+
+#[test]
+fn a_report_is_passed_on_whole_and_in_pieces() {
+    let behind = linked(obliging());
+    for _ in 0..2 {
+        let (ended, text) = response(&behind, "GET /v1/diag?area=all HTTP/1.1\r\nHost: a\r\n\r\n");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+        assert_eq!(ended.expect("served"), ControlFlow::Continue(()));
+        assert_eq!(body.as_bytes(), REPORT);
+        assert!(head.contains(&format!("Content-Length: {}\r\n", REPORT.len())), "{head}");
+    }
+    let turn = behind.reports.turn().expect("a turn");
+    let (_, busy) = response(&behind, "GET /v1/diag HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(busy.starts_with("HTTP/1.1 503 "), "{busy}");
+    drop(turn);
 }
 
 #[test]

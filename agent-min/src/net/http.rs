@@ -11,6 +11,7 @@ use secmon_wire::signature::Signature;
 use secmon_wire::{SIGNATURE_HEADER, WireError, from_hex};
 
 use super::limits::{BODY_MAX, FIELDS_MAX, HEAD_MAX};
+use crate::areas::Areas;
 
 /// A complete request head.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +39,13 @@ pub(crate) enum Route {
     Receipts,
     Health,
     Execute,
+    /// A report of these areas.
+    Diagnose(Areas),
 }
 
 /// Every path, its route and the methods it takes.
 const ROUTES: &[(&str, Route, &str)] = &[
+    ("/v1/diag", Route::Diagnose(Areas::ALL), "GET"),
     ("/v1/execute", Route::Execute, "POST"),
     ("/v1/health", Route::Health, "GET, HEAD"),
     ("/v1/manifest", Route::Manifest, "GET, HEAD"),
@@ -156,11 +160,19 @@ fn route(method: &str, target: &str) -> Result<Route, Failure> {
         Some(rest) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
         None => target,
     };
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     let (_, route, allow) = ROUTES.iter().find(|(known, ..)| *known == path).ok_or(Failure::NotFound)?;
-    if allow.split(", ").any(|allowed| allowed == method) {
-        Ok(*route)
-    } else {
-        Err(Failure::MethodNotAllowed { allow })
+    if !allow.split(", ").any(|allowed| allowed == method) {
+        return Err(Failure::MethodNotAllowed { allow });
+    }
+    match (route, query) {
+        (route, None) => Ok(*route),
+        (Route::Diagnose(_), Some(query)) => {
+            let areas = query.strip_prefix("area=").and_then(Areas::parse);
+            areas.map(Route::Diagnose).ok_or(Failure::Malformed(WireError::BadValue("area")))
+        }
+        // Nothing else takes a query.
+        (_, Some(_)) => Err(Failure::NotFound),
     }
 }
 

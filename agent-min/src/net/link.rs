@@ -147,7 +147,11 @@ impl Seat<'_> {
     pub(crate) async fn ask(&mut self, request: &Request) -> Option<Reply> {
         let time = match request {
             Request::Execute { .. } => EXECUTE_TIME,
-            Request::ReceiptAfter(_) | Request::Health | Request::Ready(_) | Request::HereIAm => ANSWER_TIME,
+            Request::ReceiptAfter(_)
+            | Request::Health
+            | Request::Ready(_)
+            | Request::HereIAm
+            | Request::Diagnose(_) => ANSWER_TIME,
         };
         self.ask_within(request, time).await
     }

@@ -1,8 +1,8 @@
 //! The network process: TLS, HTTP and connections. It parses what strangers send, and can do nothing else.
 //!
-//! The monitor starts it with four descriptors: the channel that it asks on ([`crate::message`]), the one for
-//! handshakes ([`crate::handshake`]), the listener, and a pipe with what it serves ([`crate::setup`]), none of which
-//! is secret. It locks itself in before it reads a byte from the network; afterwards it has no user's rights, no
+//! The monitor starts it with five descriptors: the channel that it asks on ([`crate::message`]), the one for
+//! handshakes ([`crate::handshake`]), the listener, a pipe with what it serves ([`crate::setup`]), none of which is
+//! secret, and the one from which it takes reports of the diagnostics ([`reports`]). It locks itself in before it reads a byte from the network; afterwards it has no user's rights, no
 //! files, and no system calls but those that its work takes.
 
 mod connection;
@@ -13,10 +13,12 @@ mod key;
 mod limits;
 mod link;
 mod receipts;
+mod reports;
 mod stream;
 mod tls;
 
 use std::fmt::Display;
+use std::fs::File;
 use std::future::Future;
 use std::io::{self, Read};
 use std::net::{TcpListener, TcpStream};
@@ -53,6 +55,7 @@ use connection::Connection;
 use deadline::within;
 use limits::{ACCEPT_PAUSE, HANDSHAKE_TIME};
 use link::{Link, Seat};
+use reports::Reports;
 use tls::TlsStream;
 
 /// The word on the command line that makes the program this process.
@@ -64,6 +67,7 @@ struct Inheritance {
     link: Channel,
     handshakes: Channel,
     listener: TcpListener,
+    reports: File,
     setup: Vec<u8>,
 }
 
@@ -86,11 +90,12 @@ fn start() -> Result<Network, String> {
     // The reactor starts its thread with the first of these, and there is no other.
     let listener = Async::new(inherited.listener).map_err(text)?;
     let link = Link::new(inherited.link).map_err(text)?;
+    let reports = Reports::new(inherited.reports).map_err(text)?;
     wait_for_reactor();
     let strength = entered.seal();
     let ready = Request::Ready(strength.to_bytes()).encode(Token(0));
     link.tell(&ready).map_err(|e| format!("the monitor is gone: {e}"))?;
-    Ok(Network { listener, link, tls, manifest: setup.manifest.to_vec() })
+    Ok(Network { listener, link, reports, tls, manifest: setup.manifest.to_vec() })
 }
 
 /// Returns when the reactor's thread is at work: what a thread does at its beginning, it may not do later.
@@ -118,10 +123,10 @@ fn wait_for_reactor() {
 impl Inheritance {
     fn take() -> io::Result<Self> {
         let (link, handshakes) = (Channel::inherited(3)?, Channel::inherited(4)?);
-        let (listener, pipe) = (inherited::listener(5)?, inherited::file(6)?);
+        let (listener, pipe, reports) = (inherited::listener(5)?, inherited::file(6)?, inherited::file(7)?);
         let mut setup = Vec::with_capacity(SETUP_MAX);
         pipe.take(SETUP_MAX as u64).read_to_end(&mut setup)?;
-        Ok(Self { link, handshakes, listener, setup })
+        Ok(Self { link, handshakes, listener, reports, setup })
     }
 }
 
@@ -129,7 +134,12 @@ fn lock_in(inherited: &Inheritance, setup: &Setup<'_>) -> Result<Entered, sandbo
     let Account { uid, gid } = setup.account.unwrap_or_else(our_account);
     sandbox::enter(&Plan {
         identity: Identity { uid, gid, groups: Vec::new() },
-        keep: &[inherited.link.as_fd(), inherited.handshakes.as_fd(), inherited.listener.as_fd()],
+        keep: &[
+            inherited.link.as_fd(),
+            inherited.handshakes.as_fd(),
+            inherited.listener.as_fd(),
+            inherited.reports.as_fd(),
+        ],
         confinement: Confinement::Network { root: Path::new(setup.empty) },
     })
 }
@@ -157,6 +167,7 @@ fn text(problem: impl Display) -> String {
 struct Network {
     listener: Async<TcpListener>,
     link: Link,
+    reports: Reports,
     tls: Arc<ServerConfig>,
     manifest: Vec<u8>,
 }
@@ -189,7 +200,7 @@ impl Network {
         let _only_slower_without = tcp.get_ref().set_nodelay(true);
         let tls = Arc::clone(&self.tls);
         if let Ok(stream) = within(HANDSHAKE_TIME, TlsStream::accept(tcp, tls)).await {
-            Connection::new(stream, seat, &self.manifest).serve().await;
+            Connection::new(stream, seat, &self.manifest, &self.reports).serve().await;
         }
     }
 }

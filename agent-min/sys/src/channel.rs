@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 use crate::inherited;
@@ -84,6 +85,15 @@ impl Channel {
     }
 }
 
+/// A pipe that takes `size` bytes without a reader. Where the kernel allows no more than its usual 64 KiB, a
+/// writer of more waits for the reader.
+pub fn pipe_for(size: usize) -> io::Result<(io::PipeReader, io::PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    let size = libc::c_int::try_from(size).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let _as_large_as_allowed = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(size));
+    Ok((reader, writer))
+}
+
 impl AsFd for Channel {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
@@ -145,6 +155,17 @@ mod tests {
         let error = (0..100_000).find_map(|_| theirs.send(&[0; 1024]).err()).expect("full at last");
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         assert!(begun.elapsed() >= Duration::from_millis(20));
+    }
+
+    #[test]
+    fn a_pipe_has_room_for_what_it_is_made_for() {
+        use std::io::{Read, Write};
+        let (mut reader, mut writer) = pipe_for(100_000).expect("a pipe");
+        let written = std::thread::spawn(move || writer.write_all(&[7; 100_000]));
+        written.join().expect("nobody reads yet").expect("written");
+        let mut all = Vec::new();
+        reader.read_to_end(&mut all).expect("read");
+        assert_eq!(all, [7; 100_000]);
     }
 
     #[test]

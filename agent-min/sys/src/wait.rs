@@ -28,7 +28,7 @@ const KILL_GRACE: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Descriptors that other work can come from.
-pub const SIDE_FDS: usize = 2;
+pub const SIDE_FDS: usize = 3;
 
 /// Other work that must go on meanwhile.
 pub trait Side {
@@ -194,11 +194,11 @@ enum Stage {
 /// Waits for the side's descriptor or one of the others, at most until `until`, and lets the side work.
 fn wait_readable(others: [Option<BorrowedFd<'_>>; 2], until: Instant, side: &mut dyn Side) {
     let [first, second] = others;
-    let [work, more_work] = side.fds();
+    let [one, two, three] = side.fds();
     let due = side.due();
     let until = due.map_or(until, |due| until.min(due));
-    let [work, more_work, ..] = readable([work, more_work, first, second], Some(until));
-    if work || more_work || due.is_some_and(|due| Instant::now() >= due) {
+    let [one, two, three, ..] = readable([one, two, three, first, second], Some(until));
+    if one || two || three || due.is_some_and(|due| Instant::now() >= due) {
         side.ready();
     }
 }

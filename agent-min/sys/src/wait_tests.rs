@@ -189,7 +189,7 @@ fn other_work_goes_on_while_a_program_runs_and_while_time_passes() {
     }
     impl Side for Work {
         fn fds(&self) -> [Option<BorrowedFd<'_>>; SIDE_FDS] {
-            [Some(self.read.as_fd()), None]
+            [Some(self.read.as_fd()), None, None]
         }
         fn ready(&mut self) {
             let mut byte = [0];

@@ -19,8 +19,8 @@ pub struct Health {
     pub manifest: Hash,
     /// The number of the last receipt; 0 before the first.
     pub receipts: u64,
-    /// The walls that should stand around the agent's network process and don't, by name, with spaces; empty if
-    /// all stand.
+    /// The walls that should stand around the agent's network process, and with `diag:` before them around its
+    /// diagnostics process, and don't, by name, with spaces; empty if all stand.
     pub sandbox_missing: String<SANDBOX_MAX>,
     /// Seconds since the agent started.
     pub uptime_s: u64,

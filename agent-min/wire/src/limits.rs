@@ -11,9 +11,9 @@ pub const RECEIPT_MAX: usize = 1536;
 /// Bytes of a manifest, signatures included.
 pub const MANIFEST_MAX: usize = 4096;
 /// Bytes of a health answer.
-pub const HEALTH_MAX: usize = 768;
+pub const HEALTH_MAX: usize = 1024;
 /// Bytes of the names of missing walls in health.
-pub const SANDBOX_MAX: usize = 256;
+pub const SANDBOX_MAX: usize = 448;
 /// Bytes of the reason in a receipt, before JSON escaping.
 pub const REASON_MAX: usize = 200;
 /// Bytes of an invocation id or start time in a receipt.
