@@ -9,12 +9,13 @@ use heapless::Vec as Bounded;
 use secmon_wire::limits::{ENVELOPE_MAX, FRESHNESS_S, HEALTH_MAX};
 use secmon_wire::signature::{Signature, envelope_message};
 use secmon_wire::{
-    AgentId, Capability, ClientId, Envelope, Hash, Intent, ManifestBody, Nonce, OperationId,
+    AgentId, Area, Capability, ClientId, Envelope, Hash, Intent, ManifestBody, Nonce, OperationId,
     SIGNATURE_HEADER, Unit,
 };
 
 use crate::admit::{Dismissal, Verdict, admit, hash_of};
 use crate::config::Config;
+use crate::diagnostics::Order;
 use crate::keys::{SigningKey, VerifyingKey};
 use crate::setup::Setup;
 use crate::state::{Kept, Pending, Phase, State};
@@ -103,6 +104,7 @@ fn as_a_second_reader_has_it(bytes: &[u8], head: &Head) {
     assert_eq!(head.head_only, method == "HEAD");
     assert!(version == "HTTP/1.1" || !head.expects_continue);
     let (path, methods): (_, &[_]) = match head.route {
+        Ok(Route::Diagnose(_)) => ("/v1/diag", &["GET"]),
         Ok(Route::Execute) => ("/v1/execute", &["POST"]),
         Ok(Route::Health) => ("/v1/health", &["GET", "HEAD"]),
         Ok(Route::Manifest) => ("/v1/manifest", &["GET", "HEAD"]),
@@ -110,6 +112,17 @@ fn as_a_second_reader_has_it(bytes: &[u8], head: &Head) {
         Err(_) => return,
     };
     assert!(methods.contains(&method));
+    let target = match (head.route, target.split_once('?')) {
+        (Ok(Route::Diagnose(areas)), Some((target, query))) => {
+            let named = |area: &Area| query["area=".len()..].split(',').any(|name| name == area.as_str());
+            assert!(Area::ALL.iter().all(|area| areas.has(*area) == (query == "area=all" || named(area))));
+            target
+        }
+        (_, query) => {
+            assert_eq!(query, None, "nothing else takes one");
+            target
+        }
+    };
     assert!(target == path || target.starts_with("https://") && target.ends_with(path), "{target}");
 }
 
@@ -119,6 +132,13 @@ fn answered(result: Result<(), Failure>) {
     let body = result.map_or_else(|failure| failure_body(failure).len(), |()| HEALTH_MAX);
     let head = response_head(result.map(|()| Some(&signature)), body, false);
     assert!(head.ends_with("\r\n\r\n") && head.matches("\r\n\r\n").count() == 1);
+}
+
+/// What the monitor tells a diagnostics process: whatever decodes encodes to the same bytes.
+pub fn order(bytes: &[u8]) {
+    if let Some(order) = Order::decode(bytes) {
+        assert_eq!(order.encode().as_deref(), Some(bytes));
+    }
 }
 
 /// Messages between the two processes: whatever decodes encodes to the same bytes, and has the one size.

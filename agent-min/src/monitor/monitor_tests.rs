@@ -254,12 +254,19 @@ fn no_request_allocates_in_the_monitor() {
         Request::Execute { signature: [1; 64], body: heapless::Vec::from_slice(b"{}").expect("fits") };
     let hash = heapless::Vec::from_slice(&[7; 32]).expect("a hash");
     let sign = crate::handshake::SignRequest { number: 1, hash }.encode();
+    let unlisted = Request::Diagnose(crate::areas::Areas::ALL);
     // Twice each: what a library sets up at its first use is no request's own. A refusal is written to disk, its
     // replay isn't.
     for round in [false, true] {
-        for request in
-            [&stale, &stale, &forged, &Request::Health, &Request::ReceiptAfter(0), &Request::HereIAm]
-        {
+        for request in [
+            &stale,
+            &stale,
+            &forged,
+            &Request::Health,
+            &Request::ReceiptAfter(0),
+            &Request::HereIAm,
+            &unlisted,
+        ] {
             bench.link.send(&request.encode(Token(7))).expect("sent");
             bench.handshakes.send(&sign).expect("sent");
             let mut job = Ok(None);
@@ -271,5 +278,5 @@ fn no_request_allocates_in_the_monitor() {
         }
     }
     let answers = std::iter::repeat_with(|| bench.link.recv(&mut [0; REPLY_SIZE]));
-    assert_eq!(answers.take(10).filter(|answer| answer.is_ok()).count(), 10, "each was answered");
+    assert_eq!(answers.take(12).filter(|answer| answer.is_ok()).count(), 12, "each was answered");
 }

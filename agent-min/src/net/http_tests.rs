@@ -32,6 +32,20 @@ fn every_route_takes_its_methods_and_tells_others_about_them() {
 }
 
 #[test]
+fn only_the_diagnostics_take_a_query_and_only_areas() {
+    let route = |target: &str| head(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")).route;
+    assert_eq!(route("/v1/diag"), Ok(Route::Diagnose(Areas::ALL)));
+    assert_eq!(route("/v1/diag?area=db"), Ok(Route::Diagnose(Areas::NONE.with(secmon_wire::Area::Db))));
+    for wrong in ["", "area", "area=", "area=db&x=y", "Area=db", "area=db?area=web", "area=%64b"] {
+        let failure = Failure::Malformed(WireError::BadValue("area"));
+        assert_eq!(route(&format!("/v1/diag?{wrong}")), Err(failure), "{wrong}");
+    }
+    for other in ["/v1/health?area=db", "/v1/health?", "/v1/diag/?area=db", "/v1/diag#x"] {
+        assert_eq!(route(other), Err(Failure::NotFound), "{other}");
+    }
+}
+
+#[test]
 fn the_signature_is_taken_only_in_its_exact_form_and_once() {
     let request =
         |fields: &str| format!("POST /v1/execute HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n{fields}\r\n");

@@ -19,8 +19,8 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use secmon_wire::limits::{ENVELOPE_MAX, MANIFEST_MAX};
 use secmon_wire::signature::{envelope_message, receipt_message};
 use secmon_wire::{
-    AgentId, CONTROL_NAME, Capability, ClientId, Envelope, Hash, Intent, ManifestBody, Nonce, OperationId,
-    Receipt, Unit, from_hex, to_hex,
+    AgentId, Area, CONTROL_NAME, Capability, ClientId, Envelope, Hash, Intent, ManifestBody, Nonce,
+    OperationId, Receipt, Unit, from_hex, to_hex,
 };
 
 pub(crate) const SECRET: &[u8] = b"a manifest secret for tests only";
@@ -121,11 +121,25 @@ impl Host {
         );
     }
 
+    /// Signs a manifest that allows looking at `areas`, and nothing else.
+    pub(crate) fn allow_looking_at(&self, areas: &[Area]) {
+        self.write("capabilities.manifest.json", &self.manifest_with("web1", &[], areas), 0o644);
+    }
+
     pub(crate) fn manifest(&self, agent_id: &str, operations: &[(OperationId, &str, u32)]) -> Vec<u8> {
+        self.manifest_with(agent_id, operations, &[])
+    }
+
+    fn manifest_with(
+        &self,
+        agent_id: &str,
+        operations: &[(OperationId, &str, u32)],
+        areas: &[Area],
+    ) -> Vec<u8> {
         let mut body = ManifestBody {
             agent_id: AgentId::new(agent_id).expect("an id"),
             client_id: ClientId::new("acme").expect("an id"),
-            diagnostics: Default::default(),
+            diagnostics: areas.try_into().expect("room"),
             issued: now(),
             operations: Default::default(),
             seq: 1,
@@ -353,14 +367,24 @@ impl Agent {
 
     /// The process id of its network process.
     pub(crate) fn network_process(&self) -> Option<u32> {
+        self.process("network")
+    }
+
+    /// The process id of its process of this role.
+    pub(crate) fn process(&self, role: &str) -> Option<u32> {
         let id = self.child.id();
         let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
         let children = children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
-        let is_network = |pid: &u32| {
+        let is_it = |pid: &u32| {
             let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            line.split(|byte| *byte == 0).any(|word| word == b"network")
+            line.split(|byte| *byte == 0).any(|word| word == role.as_bytes())
         };
-        children.into_iter().find(is_network)
+        children.into_iter().find(is_it)
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Kills it as `kill -9` does.

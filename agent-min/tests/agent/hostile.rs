@@ -24,7 +24,7 @@ impl Captured {
         std::fs::create_dir(&empty).expect("a directory");
         let hostile = agent.with_file_name("examples").join("hostile");
         let script = format!(
-            "#!/bin/sh\nmode=$(cat {mode})\n[ \"$mode\" = honest ] && exec {agent} \"$@\"\n\
+            "#!/bin/sh\nmode=$(cat {mode})\n[ \"$mode\" = honest ] || [ \"$1\" = diagnostics ] && exec {agent} \"$@\"\n\
              exec {hostile} \"$1\" \"$mode\" {empty}\n",
             mode = host.path("mode").display(),
             agent = agent.display(),
