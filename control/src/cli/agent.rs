@@ -90,9 +90,6 @@ fn new_agent(args: AddAgent) -> Result<NewAgent, CliError> {
             "--min-interval names {id}, which no --allow names; add it or leave it out"
         )));
     }
-    let mut diagnostics = args.diagnostics;
-    diagnostics.sort();
-    diagnostics.dedup();
     let host = HostSettings {
         listen: args.listen,
         service_manager: args.service_manager,
@@ -100,7 +97,14 @@ fn new_agent(args: AddAgent) -> Result<NewAgent, CliError> {
         init_dir: args.init_dir,
         run_dir: args.run_dir,
     };
-    Ok(NewAgent { id: args.agent, client: args.client, address: args.address, operations, diagnostics, host })
+    Ok(NewAgent {
+        id: args.agent,
+        client: args.client,
+        address: args.address,
+        operations,
+        diagnostics: args.diagnostics.0,
+        host,
+    })
 }
 
 /// Where systemd isn't, by hand; a second time changes nothing.

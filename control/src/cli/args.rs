@@ -149,9 +149,10 @@ pub(super) struct AddAgent {
     /// Seconds between two runs of an operation, at least, as in restart-web=60
     #[arg(long, value_name = "OPERATION=SECONDS", value_parser = min_interval)]
     pub(super) min_interval: Vec<MinInterval>,
-    /// What it may be asked to look at (db, disk, flood, http, net, php, system, tls, web)
-    #[arg(long, value_name = "AREA", value_delimiter = ',', value_parser = area)]
-    pub(super) diagnostics: Vec<Area>,
+    /// What it may be asked to look at, without touching it: all, none, or some of db, disk, flood, http, net, php,
+    /// system, tls, web, with commas
+    #[arg(long, value_name = "AREAS", value_parser = areas, default_value = "all")]
+    pub(super) diagnostics: Areas,
     /// Where to make the bundle [default: ./AGENT.bundle]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
@@ -259,9 +260,23 @@ fn host_path(text: &str) -> Result<PathBuf, String> {
         .to_owned())
 }
 
-fn area(text: &str) -> Result<Area, String> {
-    let all: Vec<_> = Area::ALL.iter().map(|area| area.as_str()).collect();
-    Area::new(text).ok_or_else(|| format!("expected one of {}", all.join(", ")))
+/// Areas of diagnostics, sorted, each once.
+#[derive(Clone, Debug)]
+pub(super) struct Areas(pub(super) Vec<Area>);
+
+fn areas(text: &str) -> Result<Areas, String> {
+    let one = |name: &str| {
+        let all: Vec<_> = Area::ALL.iter().map(|area| area.as_str()).collect();
+        Area::new(name).ok_or_else(|| format!("expected all, none, or some of {}", all.join(", ")))
+    };
+    let mut areas = match text {
+        "all" => Area::ALL.to_vec(),
+        "none" => Vec::new(),
+        some => some.split(',').map(one).collect::<Result<_, _>>()?,
+    };
+    areas.sort();
+    areas.dedup();
+    Ok(Areas(areas))
 }
 
 fn operation_id(text: &str) -> Result<OperationId, String> {

@@ -142,6 +142,25 @@ fn settings_of_the_host_go_into_its_bundle() {
 }
 
 #[test]
+fn an_agent_may_look_at_everything_unless_somebody_says_otherwise() {
+    let place = Place::ready();
+    for (agent, more, listed) in [
+        (
+            "web1",
+            ["--allow", "restart-web=nginx"].as_slice(),
+            "diagnostics  db, disk, flood, http, net, php, system, tls, web",
+        ),
+        ("db1", &["--allow", "restart-db=mariadb", "--diagnostics", "none"], "diagnostics  none"),
+    ] {
+        let add = ["agent", "add", "acme", agent, "--address", "203.0.113.5:7443"];
+        place.run(&[&add[..], &["--out", agent], more].concat()).succeeded();
+        let shown =
+            place.run(&["manifest", "show", &format!("{agent}/capabilities.manifest.json")]).succeeded();
+        assert!(shown.out.contains(listed), "{}", shown.out);
+    }
+}
+
+#[test]
 fn what_no_manifest_could_list_is_refused_with_what_can_be() {
     let place = Place::ready();
     let add = |more: &[&str]| {
@@ -150,7 +169,8 @@ fn what_no_manifest_could_list_is_refused_with_what_can_be() {
     add(&["--allow", "restart-web=sshd"]).misused("restart-web may touch only nginx, apache2, httpd, caddy");
     add(&["--allow", "reboot=now"]).misused("there are restart-db, restart-php, restart-web");
     add(&["--allow", "restart-web=nginx", "--min-interval", "restart-web=1"]).misused("3 to 86400 seconds");
-    add(&["--allow", "restart-web=nginx", "--diagnostics", "shell"]).misused("expected one of db, disk");
+    add(&["--allow", "restart-web=nginx", "--diagnostics", "shell"])
+        .misused("expected all, none, or some of db, disk");
     add(&["--allow", "restart-web=nginx", "--init-dir", "init.d"]).misused("an absolute path");
     add(&[]).misused("--allow");
     add(&["--allow", "restart-web=nginx", "--allow", "restart-web=caddy"]).misused("names restart-web twice");
