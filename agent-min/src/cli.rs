@@ -5,21 +5,27 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::{VERSION, check, config, diagnostics, net, run, say};
+use crate::areas::Areas;
+use crate::{VERSION, check, config, diagnostics, look, net, run, say};
 
 const HELP: &str = "\
 Runs the operations that this host's signed capability manifest lists, and nothing else.
 
 Usage: secmon-agent COMMAND [--config FILE]
+       secmon-agent diag [--area AREAS] [--json] [--config FILE]
 
 Commands:
   run       Serve the control plane until killed
   check     Say what would run, and every problem; exit 1 if there is one
+  diag      Look at this host now, as the control plane would; exit 1 if something is wrong
   init      Make the state file, once, on a new host
   version   Print the version
 
 Options:
   --config FILE   The configuration [default: /etc/secmon-agent/agent.json]
+  --area AREAS    What to look at: all [default], or some of db, disk, flood, http, net, php, system, tls, web,
+                  with commas
+  --json          Print the report as the control plane gets it
   --help          Print this help
 
 The configuration is one JSON object; the rest of the bundle is found in its directory:
@@ -40,6 +46,11 @@ enum Command {
     Run(PathBuf),
     Check(PathBuf),
     Init(PathBuf),
+    Look {
+        config: PathBuf,
+        areas: Areas,
+        raw: bool,
+    },
     Version,
     Help,
     /// The network process; not for people.
@@ -60,6 +71,13 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             Ok(line) => print(&line),
             Err(problem) => report(problem),
         },
+        Ok(Command::Look { config, areas, raw }) => match look::look(&config, areas, raw) {
+            Ok(look::View { text, well }) => {
+                let printed = print_bytes(&text);
+                if well { printed } else { ExitCode::from(1) }
+            }
+            Err(problem) => report(problem),
+        },
         Ok(Command::Check(config)) => {
             let check::Report { text, sound } = check::check(&config);
             let printed = print(&text);
@@ -74,7 +92,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
     let mut command: Option<OsString> = None;
-    let mut config = None;
+    let (mut config, mut areas, mut raw) = (None, None, false);
     let mut args = args;
     while let Some(arg) = args.next() {
         match arg.to_str() {
@@ -85,6 +103,11 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
                 Some(_) => return Err("--config is there twice".into()),
                 None => return Err("--config needs a FILE".into()),
             },
+            Some("--json") => raw = true,
+            Some("--area") => match args.next().as_ref().and_then(|names| Areas::parse(names.to_str()?)) {
+                Some(some) if areas.is_none() => areas = Some(some),
+                _ => return Err("--area needs, once, all or names of areas with commas".into()),
+            },
             Some(option) if option.starts_with('-') => match option.strip_prefix("--config=") {
                 Some(path) if config.is_none() => config = Some(PathBuf::from(path)),
                 _ => return Err(format!("unknown or repeated option {option}")),
@@ -94,9 +117,14 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
         }
     }
     let config = config.unwrap_or_else(|| PathBuf::from(config::DEFAULT_PATH));
+    let looks = command.as_ref().is_some_and(|name| name == "diag");
+    if !looks && (raw || areas.is_some()) {
+        return Err("--area and --json belong to diag".into());
+    }
     match command.as_ref().and_then(|name| name.to_str()) {
         Some("run") => Ok(Command::Run(config)),
         Some("check") => Ok(Command::Check(config)),
+        Some("diag") => Ok(Command::Look { config, areas: areas.unwrap_or(Areas::ALL), raw }),
         Some("init") => Ok(Command::Init(config)),
         Some("version") => Ok(Command::Version),
         Some(role) if role.as_bytes() == net::ROLE.to_bytes() => Ok(Command::Network),
@@ -107,7 +135,11 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
 }
 
 fn print(text: &str) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    print_bytes(text.as_bytes())
+}
+
+fn print_bytes(bytes: &[u8]) -> ExitCode {
+    match std::io::stdout().write_all(bytes) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(1),
     }
@@ -137,13 +169,28 @@ mod tests {
         assert_eq!(parsed("init --config /a"), Ok(Command::Init("/a".into())));
         assert_eq!(parsed("version"), Ok(Command::Version));
         assert_eq!(parsed("run --help"), Ok(Command::Help));
+        let looks = |areas, raw| Ok(Command::Look { config: config::DEFAULT_PATH.into(), areas, raw });
+        assert_eq!(parsed("diag"), looks(Areas::ALL, false));
+        let web = Areas::parse("web").expect("an area");
+        assert_eq!(parsed("diag --area web --json"), looks(web, true));
     }
 
     #[test]
     fn a_wrong_command_line_is_not_guessed_at() {
-        for line in
-            ["", "start", "run now", "run --config", "run --config a --config b", "run -x", "--config a"]
-        {
+        for line in [
+            "",
+            "start",
+            "run now",
+            "run --config",
+            "run --config a --config b",
+            "run -x",
+            "--config a",
+            "run --json",
+            "check --area web",
+            "diag --area shell",
+            "diag --area",
+            "diag --area web --area db",
+        ] {
             assert!(parsed(line).is_err(), "{line}");
         }
     }

@@ -22,6 +22,7 @@ mod diagnostics;
 pub mod fuzz;
 mod handshake;
 mod keys;
+mod look;
 mod message;
 mod monitor;
 mod net;

@@ -136,7 +136,8 @@ pub(crate) fn try_diagnostics(config: &Config) -> Result<Strength, String> {
     Diagnosis::try_out(examiner(config)?)
 }
 
-fn examiner(config: &Config) -> Result<Examiner, String> {
+/// What it takes to start a diagnostics process.
+pub(crate) fn examiner(config: &Config) -> Result<Examiner, String> {
     let user = users::diagnostics(config)?;
     let order = Order { account: user.account(), groups: users::log_groups(), areas: Areas::NONE };
     Ok(Examiner { program: own_program()?, order, own_user: !user.is_shared() })

@@ -150,12 +150,20 @@ impl Diagnosis {
         asked.map(|token| (token, reply))
     }
 
-    /// Starts one that looks at nothing, waits for its end, and says how well it was locked in.
+    /// Starts one that looks at nothing, and says how well it was locked in.
     pub(crate) fn try_out(examiner: Examiner) -> Result<Strength, String> {
-        let mut diagnosis = Self::new(Some(examiner));
         let nobody = File::options().write(true).open("/dev/null").map_err(|e| e.to_string())?;
-        let token = Token(0);
-        let begun = diagnosis.begin(Some(token), Areas::NONE, nobody.as_fd());
+        Self::run_once(examiner, Areas::NONE, nobody.as_fd())
+    }
+
+    /// Starts one, waits for its end, and says how well it was locked in.
+    pub(crate) fn run_once(
+        examiner: Examiner,
+        areas: Areas,
+        report: BorrowedFd<'_>,
+    ) -> Result<Strength, String> {
+        let mut diagnosis = Self::new(Some(examiner));
+        let begun = diagnosis.begin(Some(Token(0)), areas, report);
         let answer = begun.map_or_else(Some, |()| None);
         let answer = answer.or_else(|| {
             loop {
