@@ -33,12 +33,17 @@ const READ: usize = 64;
 struct Plain {
     socket: UnixStream,
     longest_write: usize,
+    /// How reading fails once everything has been read; otherwise that is the end of the connection.
+    fails: Option<io::ErrorKind>,
 }
 
 impl Stream for Plain {
     async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let room = buffer.len().min(READ);
-        self.socket.read(&mut buffer[..room])
+        match (self.socket.read(&mut buffer[..room])?, self.fails) {
+            (0, Some(kind)) => Err(kind.into()),
+            (length, _) => Ok(length),
+        }
     }
 
     async fn write(&mut self, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
@@ -87,7 +92,7 @@ fn connected<'a>(behind: &'a Behind, request: &[u8]) -> (Connection<'a, Plain>, 
     let (socket, mut peer) = UnixStream::pair().expect("a pair");
     peer.write_all(request).expect("sent");
     peer.shutdown(Shutdown::Write).expect("shut");
-    let stream = Plain { socket, longest_write: 0 };
+    let stream = Plain { socket, longest_write: 0, fails: None };
     let seat = behind.link.seat().expect("a seat");
     (Connection::new(stream, seat, MANIFEST, &behind.reports), peer)
 }
@@ -290,6 +295,43 @@ fn no_failure_allocates() {
         let text = received(&connection, peer);
         assert!(ended.is_ok() && text.starts_with(&format!("HTTP/1.1 {}\r\n", failure.status().0)), "{text}");
         assert_eq!(counted.count_total, 0, "{failure:?}");
+    }
+}
+
+#[test]
+fn after_what_is_no_request_the_connection_ends_and_after_a_refusal_it_goes_on() {
+    let link = linked(obliging());
+    for (request, status, goes_on) in [
+        ("GET /v1/nowhere HTTP/1.1\r\nHost: a\r\n\r\n", "404", true),
+        ("garbage\r\n\r\n", "400", false),
+        ("GET / HTTP/9.9\r\n\r\n", "505", false),
+    ] {
+        let (ended, text) = response(&link, request);
+        assert_eq!(ended.expect("answered").is_continue(), goes_on, "{text}");
+        let connection = if goes_on { "keep-alive" } else { "close" };
+        assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{text}");
+        assert!(text.contains(&format!("Connection: {connection}\r\n")), "{text}");
+    }
+}
+
+#[test]
+fn a_peer_that_is_too_slow_is_told_so_unless_it_has_not_begun_and_one_that_is_gone_is_not() {
+    let link = linked(obliging());
+    let post = "POST /v1/execute HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n{";
+    for (request, kind, told) in [
+        ("GET /v1", io::ErrorKind::TimedOut, true),
+        (post, io::ErrorKind::TimedOut, true),
+        ("", io::ErrorKind::TimedOut, false),
+        ("GET /v1", io::ErrorKind::ConnectionReset, false),
+        (post, io::ErrorKind::ConnectionReset, false),
+    ] {
+        let (mut connection, peer) = connected(&link, request.as_bytes());
+        connection.stream.fails = Some(kind);
+        let (ended, _) = exchange(&link, &mut connection);
+        let text = received(&connection, peer);
+        assert!(!ended.is_ok_and(|flow| flow.is_continue()), "{request:?} {kind}");
+        assert_eq!(text.starts_with("HTTP/1.1 408 "), told, "{request:?} {kind}: {text}");
+        assert!(told || text.is_empty(), "{text}");
     }
 }
 

@@ -1,6 +1,9 @@
 //! Questions and answers between many connections and one monitor.
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Wake;
 
 use async_io::block_on;
 use futures_lite::future::{or, zip};
@@ -16,6 +19,14 @@ fn next_question(monitor: &Channel) -> Token {
     let mut bytes = [0; crate::message::REQUEST_SIZE];
     monitor.recv(&mut bytes).expect("a question");
     Request::decode(&bytes).expect("a request").0
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]
@@ -58,6 +69,23 @@ fn an_answer_that_is_too_late_does_not_answer_the_next_question() {
     }));
     assert_eq!(answer, Some(Reply::NoReceipt));
     work.join().expect("the monitor");
+}
+
+#[test]
+fn each_end_wakes_the_other() {
+    let (link, monitor) = linked();
+    let mut seat = link.seat().expect("a seat");
+    let woken = || Arc::new(Woken(AtomicBool::new(false)));
+    let (asker, deliverer) = (woken(), woken());
+    let wakers = [&asker, &deliverer].map(|woken| Waker::from(Arc::clone(woken)));
+    let [mut asking, mut delivering] = wakers.each_ref().map(Context::from_waker);
+    let (mut ask, mut deliver) = (pin!(seat.ask(&Request::Health)), pin!(link.deliver()));
+    assert!(ask.as_mut().poll(&mut asking).is_pending());
+    monitor.send(&Reply::Forbidden.encode(next_question(&monitor))).expect("an answer");
+    assert!(deliver.as_mut().poll(&mut delivering).is_pending());
+    assert!(asker.0.load(Ordering::Relaxed) && !deliverer.0.load(Ordering::Relaxed));
+    assert_eq!(ask.as_mut().poll(&mut asking), Poll::Ready(Some(Reply::Forbidden)));
+    assert!(deliverer.0.load(Ordering::Relaxed));
 }
 
 #[test]
