@@ -192,7 +192,7 @@ fn filled<const N: usize>(bytes: &[u8]) -> [u8; N] {
 
 /// `agent.json` as it is read from its file: each field as text, in the order of their names. What isn't given is
 /// there with its default.
-pub fn config(bytes: &[u8]) -> Option<[String; 7]> {
+pub fn config(bytes: &[u8]) -> Option<[String; 8]> {
     static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
         let directory = std::env::temp_dir().join(format!("secmon-fuzz-{}", std::process::id()));
         std::fs::create_dir(&directory).expect("a directory of our own");
@@ -207,10 +207,10 @@ pub fn config(bytes: &[u8]) -> Option<[String; 7]> {
     };
     Some([
         config.agent_id.as_str().to_owned(),
+        config.diagnostics_user,
         path(config.init_dir),
         config.listen.to_string(),
         config.network_user,
-        config.diagnostics_user,
         path(config.run_dir),
         format!("{:?}", config.service_manager).to_lowercase(),
         path(config.state),

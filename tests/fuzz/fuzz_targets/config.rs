@@ -5,8 +5,16 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
-const NAMES: [&str; 7] =
-    ["agent_id", "init_dir", "listen", "network_user", "run_dir", "service_manager", "state"];
+const NAMES: [&str; 8] = [
+    "agent_id",
+    "diagnostics_user",
+    "init_dir",
+    "listen",
+    "network_user",
+    "run_dir",
+    "service_manager",
+    "state",
+];
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Some(ours) = secmon_agent::fuzz::config(bytes) else { return };
