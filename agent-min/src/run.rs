@@ -2,16 +2,19 @@
 
 use std::ffi::CString;
 use std::fmt::Display;
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use secmon_sys::files::{FileProblem, check_directory, check_program};
 use secmon_sys::process::keep_children_waitable;
 use secmon_sys::role::End;
 use secmon_sys::sandbox::{Strength, keep_memory_to_ourselves};
 use secmon_sys::state_file::{PAYLOAD_MAX, StateFile};
+use secmon_sys::wait::{Alone, pause};
 
 use crate::areas::Areas;
 use crate::bundle::{self, Findings, PublicFiles};
@@ -28,6 +31,11 @@ use crate::state_codec::{ENCODED_MAX, decode, encode};
 use crate::users;
 
 const _: () = assert!(WAITERS_MAX >= CONNECTIONS_MAX, "every connection can wait for an operation");
+
+/// How long a port may be in use that we are to listen on.
+const PORT_TIME: Duration = Duration::from_secs(1);
+/// How often it is looked at meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Serves until something stops it; what that was.
 pub(crate) fn run(config: &Path) -> String {
@@ -65,13 +73,7 @@ fn start(config: &Path) -> Result<std::convert::Infallible, String> {
         return Err(findings.first_problem());
     };
     let (file, state) = open_state(&config).map_err(text)?;
-    let listener = TcpListener::bind(config.listen).map_err(|e| {
-        format!(
-            "{}: can't listen on {}: {e}; free the port or change it",
-            config.path.display(),
-            config.listen
-        )
-    })?;
+    let listener = listen(&config)?;
     let address = listener.local_addr().map_err(text)?;
     let services = Services::find(&config);
     let _said_by_check = lower_rights(&services)
@@ -94,6 +96,25 @@ fn start(config: &Path) -> Result<std::convert::Infallible, String> {
     }
     say(&format_args!("listening on {address} as {}", config.agent_id));
     Err(monitor.run().to_string())
+}
+
+/// Takes the port. One that an agent before us still had when it was killed is free in a moment, when its network
+/// process is gone, too.
+fn listen(config: &Config) -> Result<TcpListener, String> {
+    let given_up = Instant::now() + PORT_TIME;
+    loop {
+        match TcpListener::bind(config.listen) {
+            Ok(listener) => return Ok(listener),
+            Err(e) if e.kind() == ErrorKind::AddrInUse && Instant::now() < given_up => {
+                pause(Instant::now() + LOOK_EVERY, &mut Alone);
+            }
+            Err(e) => {
+                let Config { path, listen, .. } = config;
+                let path = path.display();
+                return Err(format!("{path}: can't listen on {listen}: {e}; free the port or change it"));
+            }
+        }
+    }
 }
 
 /// Starts a network process that nobody can reach, to learn how well this host locks it in.

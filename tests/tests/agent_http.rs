@@ -88,7 +88,7 @@ fn what_does_not_exist_is_not_found() {
         "/v1/%68ealth",
         "/v1/execute/x",
         "/etc/passwd",
-        "/v1/diag",
+        "/v1/diagnostics",
         "/v1/state",
         "/v1/receipt",
     ] {
