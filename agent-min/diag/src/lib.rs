@@ -6,6 +6,7 @@
 
 pub mod host;
 pub mod netlink;
+pub mod networks;
 mod notes;
 pub mod stack;
 pub mod text;
