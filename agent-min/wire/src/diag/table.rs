@@ -217,7 +217,7 @@ catalogue! {
         explained_by ["php-fatal-plugin", "php-memory-limit", "php-timeout"], forbids [], why None;
     HttpDbErrorPage = "http-db-error-page", Http: "WordPress on {host} cannot reach its database ({code})",
         explained_by ["db-*", "disk-full", "disk-inodes", "disk-readonly", "mem-oom"], forbids [], why None;
-    HttpEdge52x = "http-edge-52x", Http: "The server is well, but Cloudflare answers {code} for {host}",
+    HttpEdge52x = "http-edge-52x", Http: "The server is well, but through Cloudflare {host} answers {what}",
         explained_by ["net-listen-overflow", "web-accept-queue", "tls-*", "web-down", "net-conntrack-full", "dns-site-wrong"], forbids [], why None;
     HttpMaintenance = "http-maintenance", Http: "{host} has been in WordPress' maintenance mode for {seconds}",
         explained_by [], forbids [], why None;
