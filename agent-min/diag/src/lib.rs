@@ -8,6 +8,7 @@ pub mod host;
 pub mod netlink;
 pub mod networks;
 mod notes;
+pub mod probe;
 pub mod stack;
 pub mod text;
 

@@ -1,0 +1,78 @@
+//! Probes: the host's own services are asked as a visitor, a client or a monitor would ask them.
+//!
+//! Each check takes what [`discovery`](crate::stack) found, asks with short deadlines, asks again before it says that
+//! something is wrong, and leaves no trace in the logs that a person would have to wonder about. Nothing is verified
+//! and nothing is trusted: an answer can only become a finding, a counter, or "not checked".
+//!
+//! Reading and judging are pure functions over bytes, in modules of their own; they are what the fuzzers feed.
+
+mod bytes;
+pub mod certificate;
+pub mod certificates;
+pub mod clock;
+pub mod databases;
+pub mod date;
+mod der;
+pub mod dns;
+pub mod edge;
+mod exchange;
+pub mod fastcgi;
+pub mod fpm;
+mod mariadb;
+pub mod mysql;
+pub mod names;
+pub mod origin;
+pub mod page;
+pub mod pem;
+mod postgres;
+pub mod postgres_packets;
+pub mod url;
+
+use std::time::Duration;
+
+use secmon_wire::diag::WhyNotChecked;
+
+use crate::host::{Denied, Endpoint, Host};
+use crate::stack::Site;
+
+/// Before something is called broken it is asked once more after this time: long enough for a reload, short enough
+/// for a run of three seconds.
+const AGAIN_AFTER: Duration = Duration::from_millis(1_000);
+/// What every check leaves of the run's time for writing down what it saw.
+const RESERVE: Duration = Duration::from_millis(150);
+
+/// The time that a question may take: what it wants, or what is left. `None` if that is too little to ask at all.
+fn allowed(host: &dyn Host, wanted: Duration) -> Option<Duration> {
+    const LEAST: Duration = Duration::from_millis(50);
+    let left = host.left().saturating_sub(RESERVE);
+    (left >= LEAST).then(|| wanted.min(left))
+}
+
+const fn why(denied: Denied) -> WhyNotChecked {
+    match denied {
+        Denied::Absent => WhyNotChecked::Absent,
+        Denied::Permission => WhyNotChecked::Permission,
+        Denied::Timeout => WhyNotChecked::Timeout,
+        Denied::Unsupported => WhyNotChecked::Unsupported,
+        Denied::Refused | Denied::Full | Denied::Failed => WhyNotChecked::Failed,
+    }
+}
+
+/// What a site without a name is asked as, and called.
+const NAMELESS: &str = "localhost";
+
+/// The name that a site is asked by.
+fn name_of(site: &Site) -> &str {
+    site.names.first().map(String::as_str).filter(|name| !name.is_empty()).unwrap_or(NAMELESS)
+}
+
+/// An endpoint, for people.
+fn address(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Unix(path) => path.clone(),
+        Endpoint::Tcp(address) => address.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod testing;
