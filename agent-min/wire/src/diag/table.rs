@@ -231,7 +231,7 @@ catalogue! {
         explained_by ["flood-*"], forbids [], why None;
     MemOom = "mem-oom", System: "Memory ran out: the kernel killed {name}",
         explained_by [], forbids [RestartDb], why Some(Memory);
-    MemOvercommit = "mem-overcommit", System: "PHP and the database may use {needed} of {total}: lower pm.max_children to {limit}",
+    MemOvercommit = "mem-overcommit", System: "PHP and the database may use {needed} of {size}: lower pm.max_children to {limit}",
         explained_by [], forbids [], why None;
     MemPsi = "mem-psi", System: "{percent} % of the time everything waits for memory",
         explained_by ["flood-*"], forbids [], why None;
