@@ -5,11 +5,14 @@
 //! trusts a length, an encoding or an order, and what goes into a finding is bounded and printable.
 
 pub mod host;
+pub mod kernel;
 pub mod netlink;
 pub mod networks;
 mod notes;
 pub mod probe;
 pub mod stack;
+#[cfg(test)]
+mod testing;
 pub mod text;
 
 pub use notes::{Notes, Run};
