@@ -7,12 +7,15 @@ use secmon_wire::diag::{Check, FactName, Facts, Finding, FindingId, Severity};
 use super::fields::{after, decimal, named, words};
 use super::pressure::{PER_CENT, whole};
 use super::processes::{self, Process};
-use super::{FILE_MAX, read};
+use super::{FILE_MAX, read, units};
 use crate::Notes;
 use crate::host::Host;
+use crate::stack::Stack;
 
 /// Something waits for the processor for more than 60 % of a minute.
 const WAIT: u32 = 60 * PER_CENT;
+/// And one of the services for more than 10 %: a backup that waits for itself slows no visitor down.
+const SERVICE_WAIT: u32 = 10 * PER_CENT;
 /// And it is idle for less than this share of a second: otherwise the waiting is a matter of priorities and quotas.
 const IDLE_PERCENT: u64 = 10;
 /// Over how long idleness and the busiest process are measured.
@@ -70,12 +73,13 @@ pub(super) fn now(host: &dyn Host) -> Option<Cpu> {
 }
 
 /// Looks at the processor: `cpu-saturated`. Waits a second only where it seems to be full.
-pub(super) fn check(host: &dyn Host, notes: &mut Notes) {
+pub(super) fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
     let Some(pressure) = super::read_pressure(host, "cpu", Check::Cpu, notes) else { return };
     let Some(before) = read(host, "/proc/stat", FILE_MAX, Check::Cpu, notes) else { return };
     notes.checked(Check::Cpu);
     let Some(before) = stat(&before) else { return };
-    if pressure.some.avg60 <= WAIT {
+    let visitors_wait = units::longest_wait(host, stack, "cpu").is_none_or(|wait| wait > SERVICE_WAIT);
+    if pressure.some.avg60 <= WAIT || !visitors_wait {
         return;
     }
     let processes = processes::list(host);
@@ -132,9 +136,13 @@ mod tests {
             )
     }
 
+    fn stack() -> Stack {
+        Stack { units: vec!["nginx.service".to_owned()], ..Stack::default() }
+    }
+
     fn found(host: &FakeHost) -> Vec<String> {
         let mut notes = Notes::default();
-        check(host, &mut notes);
+        check(host, &stack(), &mut notes);
         notes.findings().iter().map(ToString::to_string).collect()
     }
 
@@ -144,7 +152,7 @@ mod tests {
         let full = host(FULL, later);
         assert_eq!(found(&full), ["The processor is full: 60 % of the time something waits for it"]);
         let mut notes = Notes::default();
-        check(&host(FULL, later), &mut notes);
+        check(&host(FULL, later), &stack(), &mut notes);
         let name = notes.findings()[0].facts.get(FactName::Name).cloned();
         assert_eq!(name, Some(secmon_wire::diag::Fact::Text("convert".try_into().expect("short"))));
     }
@@ -161,9 +169,22 @@ mod tests {
     }
 
     #[test]
+    fn a_full_processor_that_no_service_waits_for_is_somebody_elses() {
+        let later = "cpu  290 0 50 1009 10 0 0 0 0 0\ncpu0 1 2\ncpu1 1 2\nprocs_running 3\n";
+        let with = |wait: &str| {
+            let own = format!("some avg10=0.00 avg60={wait} avg300=0.00 total=0\n");
+            host(FULL, later)
+                .file("/proc/self/mountinfo", "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
+                .file("/sys/fs/cgroup/system.slice/nginx.service/cpu.pressure", own)
+        };
+        assert_eq!(found(&with("10.00")), [""; 0]);
+        assert_eq!(found(&with("10.01")).len(), 1);
+    }
+
+    #[test]
     fn a_kernel_without_pressure_says_so() {
         let mut notes = Notes::default();
-        check(&FakeHost::default().file("/proc/stat", "cpu 1 2 3 4\n"), &mut notes);
+        check(&FakeHost::default().file("/proc/stat", "cpu 1 2 3 4\n"), &stack(), &mut notes);
         assert_eq!(notes.what_was_not_checked()[0].detail, "/proc/pressure/cpu");
         assert!(notes.what_was_checked().is_empty());
     }

@@ -9,7 +9,7 @@ use secmon_wire::diag::{Check, FactName, Facts, Finding, FindingId, Severity, Wh
 use super::fields::{decimal, lines, number_at, percent, text, words};
 use super::mounts::{Mount, mount_of, mountinfo, writable_by_fstab};
 use super::pressure::{PER_CENT, Pressure, whole};
-use super::{FILE_MAX, read, read_pressure, why};
+use super::{FILE_MAX, read, read_pressure, units, why};
 use crate::Notes;
 use crate::host::{Filesystem, Host};
 use crate::stack::Stack;
@@ -24,6 +24,8 @@ const NEWS: u64 = 24 * 3_600;
 const STALL: u32 = 20 * PER_CENT;
 /// … and has for five: their average, which forgets slowly, has reached 63 % of it by then.
 const STALL_LONG: u32 = STALL * 63 / 100;
+/// A service that waits for the disk for more than this of a minute is slow for that.
+const SERVICE_WAIT: u32 = 5 * PER_CENT;
 /// Over how long the busiest disk is looked for.
 const MEASURE: Duration = Duration::from_millis(1_000);
 /// Where programs keep what doesn't outlive a restart.
@@ -61,7 +63,7 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
         }
     }
     check_errors(host, notes);
-    check_stall(host, notes);
+    check_stall(host, stack, notes);
 }
 
 /// The file systems to look at, those that matter first.
@@ -179,7 +181,7 @@ pub(super) fn ext4_errors(host: &dyn Host) -> Vec<(String, u64)> {
     devices.into_iter().filter_map(count).collect()
 }
 
-fn check_stall(host: &dyn Host, notes: &mut Notes) {
+fn check_stall(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
     let Some(pressure) = read_pressure(host, "io", Check::Filesystems, notes) else { return };
     if !is_stalled(&pressure) {
         return;
@@ -192,7 +194,10 @@ fn check_stall(host: &dyn Host, notes: &mut Notes) {
             facts = facts.text(FactName::Name, disk);
         }
     }
-    notes.found(Finding::new(FindingId::DiskIoStall, Severity::Warning).with(facts));
+    // A backup that waits for itself is only worth knowing.
+    let services_wait = units::longest_wait(host, stack, "io").is_none_or(|wait| wait > SERVICE_WAIT);
+    let severity = if services_wait { Severity::Warning } else { Severity::Info };
+    notes.found(Finding::new(FindingId::DiskIoStall, severity).with(facts));
 }
 
 const fn is_stalled(pressure: &Pressure) -> bool {

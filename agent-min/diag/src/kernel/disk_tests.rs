@@ -40,7 +40,7 @@ fn stack() -> Stack {
         buffer_pool: 0,
         max_connections: None,
     };
-    Stack { databases: vec![database], ..Stack::default() }
+    Stack { databases: vec![database], units: vec!["mariadb.service".to_owned()], ..Stack::default() }
 }
 
 fn found(host: &FakeHost) -> Vec<(Severity, String)> {
@@ -163,7 +163,19 @@ fn a_stall_must_have_lasted_and_names_the_busiest_disk() {
     assert_eq!(found(&with("20.01", "12.60")), [], "a stall of a minute");
     let stalled = with("20.01", "12.61");
     let sentence = "The disk is the bottleneck: 20 % of the time everything waits for it".to_owned();
-    assert_eq!(found(&stalled), [(Severity::Warning, sentence)]);
+    assert_eq!(found(&stalled), [(Severity::Warning, sentence.clone())]);
+    let own = |wait: &str| {
+        let line = format!("some avg10=0.00 avg60={wait} avg300=0.00 total=0\n");
+        with("20.01", "12.61")
+            .file_from(
+                0,
+                "/proc/self/mountinfo",
+                Ok(b"31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"),
+            )
+            .file("/sys/fs/cgroup/system.slice/mariadb.service/io.pressure", line)
+    };
+    assert_eq!(found(&own("5.01")), [(Severity::Warning, sentence.clone())]);
+    assert_eq!(found(&own("5.00")), [(Severity::Info, sentence)]);
     let rows = [("vda".to_owned(), 100), ("vdb".to_owned(), 50)];
     assert_eq!(busiest(&rows, &[("vda".to_owned(), 120), ("vdb".to_owned(), 90)]), Some("vdb"));
     assert_eq!(busiest(&rows, &rows), None);

@@ -59,7 +59,7 @@ pub fn system(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
     processes::check_limits(host, notes);
     packages::check(host, notes);
     processes::check_stuck(host, notes);
-    cpu::check(host, notes);
+    cpu::check(host, stack, notes);
 }
 
 /// A file that says something only the kernel knows; noted as not checked where it can't be read.

@@ -175,6 +175,17 @@ pub(super) fn number(host: &dyn Host, groups: &Groups, unit: &str, file: &str, n
     named(&host.read(&path, FILE_MAX).ok()?, name)
 }
 
+/// For how much of the last minute one of the services had to wait for the processor, the disk or memory, the one that
+/// waited most; `None` where their control groups don't say.
+pub(super) fn longest_wait(host: &dyn Host, stack: &Stack, resource: &str) -> Option<u32> {
+    let groups = groups(host);
+    let waits = stack.units.iter().take(UNITS_MAX).filter_map(|unit| {
+        let path = format!("{}/{resource}.pressure", directory(&groups, unit)?);
+        Some(super::pressure::pressure(&host.read(&path, FILE_MAX).ok()?)?.some.avg60)
+    });
+    waits.max()
+}
+
 /// Tasks of a unit, and the most that it may have.
 fn tasks(host: &dyn Host, groups: &Groups, unit: &str) -> Option<(u64, u64)> {
     let directory = directory(groups, unit)?;
