@@ -4,6 +4,7 @@
 //! the bytes are written by strangers (log lines, answers of services, a taken-over site's files), so nothing here
 //! trusts a length, an encoding or an order, and what goes into a finding is bounded and printable.
 
+pub mod discover;
 pub mod host;
 pub mod kernel;
 pub mod netlink;
