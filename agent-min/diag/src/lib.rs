@@ -5,7 +5,9 @@
 //! trusts a length, an encoding or an order, and what goes into a finding is bounded and printable.
 
 pub mod discover;
+pub mod errors;
 pub mod host;
+pub mod journal;
 pub mod kernel;
 pub mod netlink;
 pub mod networks;

@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 use secmon_wire::diag::{
-    Check, CounterId, Counters, Finding, NotChecked, ReportWriter, Skipped, WhyNotChecked,
+    Check, CounterId, Counters, Fact, Finding, NotChecked, ReportWriter, Skipped, WhyNotChecked,
 };
 use secmon_wire::limits::{CHECKS_MAX, FINDINGS_MAX, FLOODS_MAX, REPORT_MAX};
 use secmon_wire::{Area, WireError};
@@ -22,6 +22,10 @@ impl Notes {
         if finding.flood.is_some() && self.findings.iter().filter(|f| f.flood.is_some()).count() >= FLOODS_MAX
         {
             finding.flood = None;
+        }
+        if let Some(known) = self.findings.iter_mut().find(|known| is_same(known, &finding)) {
+            join(known, finding);
+            return;
         }
         let Err(finding) = self.findings.push(finding) else { return };
         let least = self.findings.iter_mut().min_by_key(|kept| kept.severity);
@@ -99,6 +103,33 @@ impl Notes {
     }
 }
 
+/// Whether two findings are the same thing seen twice, by a probe and in a log: no name that both have differs.
+fn is_same(known: &Finding, other: &Finding) -> bool {
+    let differs = |name, text: &Fact| matches!(known.facts.get(name), Some(Fact::Text(own)) if Fact::Text(own.clone()) != *text);
+    known.id == other.id
+        && known.flood.is_none()
+        && other.flood.is_none()
+        && !other.facts.iter().any(|(name, fact)| matches!(fact, Fact::Text(_)) && differs(*name, fact))
+}
+
+/// Keeps the worse severity, the earlier beginning, and what only one of them knows.
+fn join(known: &mut Finding, other: Finding) {
+    known.severity = known.severity.max(other.severity);
+    known.since = [known.since, other.since].into_iter().flatten().min();
+    known.action = known.action.or(other.action);
+    if known.line.is_empty() {
+        known.line = other.line;
+    }
+    let mut facts = other.facts;
+    for (name, fact) in known.facts.iter() {
+        facts = match fact {
+            Fact::Number(number) => facts.number(*name, *number),
+            Fact::Text(text) => facts.text(*name, text),
+        };
+    }
+    known.facts = facts;
+}
+
 /// What a report says of its run.
 #[derive(Clone, Copy, Debug)]
 pub struct Run<'r> {
@@ -114,15 +145,16 @@ pub struct Run<'r> {
 
 #[cfg(test)]
 mod tests {
-    use secmon_wire::diag::{FindingId, Report, Severity};
+    use secmon_wire::diag::{FactName, Facts, FindingId, Report, Severity};
 
     use super::*;
 
     #[test]
     fn a_full_page_keeps_what_is_severe() {
         let mut notes = Notes::default();
-        for _ in 0..FINDINGS_MAX {
-            notes.found(Finding::new(FindingId::Web413, Severity::Warning));
+        for n in 0..FINDINGS_MAX {
+            let facts = Facts::new().text(FactName::Path, &format!("/{n}"));
+            notes.found(Finding::new(FindingId::Web413, Severity::Warning).with(facts));
         }
         notes.found(Finding::new(FindingId::DiskFull, Severity::Critical));
         notes.found(Finding::new(FindingId::SysRebooted, Severity::Info));
@@ -130,6 +162,23 @@ mod tests {
         assert_eq!(ids.len(), FINDINGS_MAX);
         assert!(ids.contains(&FindingId::DiskFull));
         assert!(!ids.contains(&FindingId::SysRebooted));
+    }
+
+    #[test]
+    fn what_a_probe_and_a_log_both_saw_is_one_finding() {
+        let down = |file: &str| {
+            let facts = Facts::new().text(FactName::File, file);
+            Finding::new(FindingId::PhpDownStale, Severity::Warning).with(facts)
+        };
+        let mut notes = Notes::default();
+        notes.found(down("/a.sock").since(9));
+        let mut seen = down("/a.sock").line("connect() failed").since(5);
+        seen.severity = Severity::Critical;
+        notes.found(seen);
+        notes.found(down("/b.sock"));
+        let [one, other] = notes.findings() else { panic!("two: {:?}", notes.findings()) };
+        assert_eq!((one.severity, one.since, one.line.as_str()), (Severity::Critical, Some(5), "connect() failed"));
+        assert_eq!(other.facts.get(FactName::File), Some(&Fact::Text("/b.sock".try_into().expect("short"))));
     }
 
     #[test]

@@ -157,8 +157,12 @@ impl Host for FakeHost {
             inode: 1,
             device: 1,
         };
-        if let Ok(file) = self.get(path) {
+        // What may not be read can still be looked at, unless its directory forbids that, too.
+        if let Some(file) = self.files.get(path) {
             return Ok(of(file.bytes.len(), file.modified, file.mode));
+        }
+        if self.refused.iter().any(|refused| refused == path) {
+            return Err(Denied::Permission);
         }
         let prefix = format!("{path}/");
         if self.files.keys().any(|known| known.starts_with(&prefix)) {

@@ -22,7 +22,7 @@ use secmon_wire::diag::{Check, WhyNotChecked};
 
 use crate::Notes;
 use crate::host::{Denied, Host};
-use crate::stack::{Listen, Site, Stack, WebKind, WebServer};
+use crate::stack::{DatabaseKind, Listen, Site, Stack, WebKind, WebServer};
 use files::Files;
 use processes::{Server, master, told_file};
 
@@ -57,6 +57,50 @@ pub fn discover(host: &dyn Host, notes: &mut Notes) -> Stack {
     stack.databases = databases::read(&mut files);
     files.tell(Check::DbSocket, notes);
     stack
+}
+
+/// What of a web server's configuration is only of interest beside its log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Details {
+    /// When the newest of its files was changed.
+    pub(crate) changed: u64,
+    /// How long it waits for PHP, in seconds.
+    pub(crate) wait: Option<u64>,
+    /// Logs whose lines come late, because they are collected first.
+    pub(crate) buffered: Vec<String>,
+}
+
+/// Reads that. It takes as long as the discovery itself did.
+pub(crate) fn details(host: &dyn Host, kind: WebKind) -> Details {
+    let mut files = Files::new(host);
+    let found = match kind {
+        WebKind::Nginx => {
+            let servers = processes::read(host, &mut Notes::default());
+            nginx_configuration(&mut files, &servers).map(|it| (it.changed, it.read_timeout, it.buffered))
+        }
+        WebKind::Apache => apache_configuration(&mut files).map(|it| (it.changed, it.timeout, Vec::new())),
+        WebKind::Other => None,
+    };
+    let (changed, wait, buffered) = found.unwrap_or_default();
+    Details { changed, wait, buffered }
+}
+
+/// When the newest master of PHP-FPM started; 0 if none runs.
+pub(crate) fn php_started(host: &dyn Host) -> u64 {
+    let servers = processes::read(host, &mut Notes::default());
+    let is_worker = |server: &Server| servers.iter().any(|other| other.process.pid == server.parent);
+    let masters = servers.iter().filter(|server| server.name.starts_with("php-fpm") && !is_worker(server));
+    masters.map(|server| server.process.started).max().unwrap_or_default()
+}
+
+/// When a database server's process started, if it runs.
+pub(crate) fn database_started(host: &dyn Host, kind: DatabaseKind) -> Option<u64> {
+    let servers = processes::read(host, &mut Notes::default());
+    let is_one = |name: &str| match kind {
+        DatabaseKind::Postgres => name == "postgres",
+        DatabaseKind::MariaDb | DatabaseKind::MySql => matches!(name, "mariadbd" | "mysqld"),
+    };
+    master(&servers, is_one).map(|server| server.process.started)
 }
 
 /// Why a check wasn't made, for what the host said.

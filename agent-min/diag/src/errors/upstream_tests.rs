@@ -1,0 +1,136 @@
+//! Lines about PHP, and what the sockets say to them.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::discover::fake::FakeHost;
+
+const NOW: u64 = 1_795_311_290;
+const SOCKET: &str = "/run/php/php8.2-fpm.sock";
+const ASKED: Request<'static> = Request { path: "/shop", host: "shop.test", referred: false };
+const HEAD: &str = "Num       RefCount Protocol Flags    Type St Inode Path\n";
+
+fn listens(path: &str) -> String {
+    format!("0000000000000000: 00000002 00000000 00010000 0001 01 12345 {path}\n")
+}
+
+fn host(sockets: &str) -> FakeHost {
+    FakeHost::new(NOW).file("/proc/net/unix", &format!("{HEAD}{sockets}"))
+}
+
+fn judged(host: &FakeHost, started: u64, lines: &[(u64, Said<'_>)]) -> Vec<Finding> {
+    let mut upstream = Upstream::new(NOW, started);
+    for (age, said) in lines {
+        upstream.said(WebKind::Nginx, NOW - age, said, b"the line");
+    }
+    let mut notes = Notes::default();
+    upstream.judge(host, &Stack::default(), &|_| Details::default(), &mut notes);
+    notes.findings().to_vec()
+}
+
+fn ids(host: &FakeHost, lines: &[(u64, Said<'_>)]) -> Vec<FindingId> {
+    judged(host, 0, lines).iter().map(|finding| finding.id).collect()
+}
+
+fn unreachable(failure: Failure) -> [(u64, Said<'static>); 1] {
+    [(9, Said::Unreachable(failure, SOCKET, ASKED))]
+}
+
+#[test]
+fn a_socket_that_is_gone_stale_or_back_is_told_apart() {
+    let absent = unreachable(Failure::Absent);
+    let refused = unreachable(Failure::Refused);
+    assert_eq!(ids(&host(""), &absent), [FindingId::PhpDownNosock]);
+    assert_eq!(ids(&host("").file(SOCKET, ""), &refused), [FindingId::PhpDownStale]);
+    let action = judged(&host(""), 0, &absent)[0].action;
+    assert_eq!(action, Some(ActionId::RestartPhp));
+    for lines in [absent, refused] {
+        assert!(ids(&host(&listens(SOCKET)).file(SOCKET, ""), &lines).is_empty());
+        assert!(judged(&host(""), NOW - 5, &lines).is_empty(), "before PHP started");
+    }
+    assert!(ids(&host(""), &[(301, Said::Unreachable(Failure::Absent, SOCKET, ASKED))]).is_empty());
+}
+
+#[test]
+fn without_the_list_of_sockets_a_connection_tells() {
+    let refused = unreachable(Failure::Refused);
+    let host = FakeHost::new(NOW).file(SOCKET, "");
+    assert!(ids(&host, &refused).is_empty());
+    assert!(ids(&host.clone().socket(SOCKET, Denied::Permission), &refused).is_empty());
+    assert_eq!(ids(&host.socket(SOCKET, Denied::Refused), &refused), [FindingId::PhpDownStale]);
+}
+
+#[test]
+fn another_version_that_listens_beside_is_what_the_site_should_want() {
+    let host = host(&listens("/var/run/php/php8.3-fpm.sock"));
+    let findings = judged(&host, 0, &unreachable(Failure::Absent));
+    assert_eq!(findings[0].id, FindingId::PhpSockMismatch);
+    assert_eq!(findings[0].action, None);
+    assert_eq!(findings[0].to_string(), format!(
+        "The site wants PHP at {SOCKET}, and only /var/run/php/php8.3-fpm.sock runs"
+    ));
+}
+
+#[test]
+fn php_over_the_network_is_tried_again() {
+    let lines = [(9, Said::Unreachable(Failure::Refused, "127.0.0.1:9000", ASKED))];
+    assert_eq!(ids(&host("").socket("127.0.0.1:9000", Denied::Refused), &lines), [FindingId::PhpDownNosock]);
+    assert!(ids(&host("").file("127.0.0.1:9000", ""), &lines).is_empty());
+}
+
+#[test]
+fn a_socket_that_may_not_be_opened_is_said_until_it_is_made_anew() {
+    let lines = unreachable(Failure::Permission);
+    let there = |modified| host("").file_of(SOCKET, b"", modified);
+    assert_eq!(ids(&there(NOW - 60), &lines), [FindingId::PhpSockPerm]);
+    assert!(ids(&there(NOW - 3), &lines).is_empty());
+    assert!(ids(&there(NOW - 500), &[(NOW_S + 1, Said::Unreachable(Failure::Permission, SOCKET, ASKED))]).is_empty());
+}
+
+#[test]
+fn a_full_queue_is_only_said_while_it_is() {
+    let full = |age| [(age, Said::Unreachable(Failure::Full, SOCKET, ASKED))];
+    assert_eq!(ids(&host(""), &full(NOW_S)), [FindingId::PhpBacklogFull]);
+    assert!(ids(&host(""), &full(NOW_S + 1)).is_empty());
+}
+
+#[test]
+fn a_burst_of_failed_answers_is_an_error_of_the_gateway() {
+    let hung = |ages: &[u64]| ages.iter().map(|age| (*age, Said::HungUp(ASKED))).collect::<Vec<_>>();
+    let found = ids(&host(""), &hung(&[65, 30, 5]));
+    assert_eq!(found, [FindingId::PhpWorkerCrash, FindingId::Http502]);
+    assert_eq!(ids(&host(""), &hung(&[66, 30, 5])), [FindingId::PhpWorkerCrash]);
+    assert!(ids(&host(""), &hung(&[30, 5])).is_empty());
+    assert!(ids(&host(""), &hung(&[601, 30, 5])).is_empty());
+    assert!(judged(&host(""), NOW - 4, &hung(&[65, 30, 5])).is_empty(), "what a restart cut off");
+}
+
+#[test]
+fn late_answers_count_from_three_in_five_minutes() {
+    let late = |count| vec![(300, Said::NoAnswer(ASKED)); count];
+    assert_eq!(ids(&host(""), &late(3)), [FindingId::Http504]);
+    assert!(ids(&host(""), &late(2)).is_empty());
+    let said = judged(&host(""), 0, &late(3))[0].to_string();
+    assert_eq!(said, "the site: PHP takes longer than 60 s; slowest /shop (3 in 5 min)");
+}
+
+#[test]
+fn listening_sockets_are_those_with_their_flag() {
+    let text = format!(
+        "{HEAD}{}0000: 00000003 00000000 00000000 0001 03 1 /run/php/other.sock\n\
+         0000: 00000002 00000000 00010000 0001 01 2 @abstract\n\
+         0000: 00000002 00000000 00010000 0001 01 2\n{}",
+        listens(SOCKET),
+        listens("/run/with blank")
+    );
+    assert_eq!(listening(text.as_bytes()), [SOCKET, "/run/with blank"]);
+    let real = std::fs::read("/proc/net/unix").expect("a kernel");
+    assert!(listening(&real).iter().all(|path| path.starts_with('/')));
+}
+
+proptest! {
+    #[test]
+    fn any_list_is_read(text in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _paths = listening(&text);
+    }
+}
