@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use secmon_tests::agent_host::{AGENT, Host, Issuer, Purpose, ed25519, envelope, set_mode, text};
+use secmon_tests::agent_host::{
+    AGENT, Host, Issuer, Purpose, agent_binary, ed25519, envelope, set_mode, text, until,
+};
 use serde_json::{Value, json};
 
 const BUNDLE: [&str; 7] = [
@@ -216,6 +218,36 @@ fn keys_and_certificates_that_do_not_belong_together_stop_the_start() {
     refusal(&host, "agent.");
     install(&good);
     assert_starts(&mut host);
+}
+
+#[test]
+fn a_log_that_is_a_file_has_the_lines_of_every_process_like_any_other() {
+    let host = Host::installed();
+    let (dir, ours, log) = (host.at("work"), host.issuer(), host.at("agent.log"));
+    let name = format!("{AGENT}.agent.secmon.internal");
+    // Certificates are the network process's affair.
+    let soon = ours.issue(&dir, "soon", Purpose { days: 9, ..Purpose::server(&name) });
+    let stranger = Issuer::new(&dir, "stranger").issue(&dir, "b", Purpose::server(&name));
+    for (identity, words) in [(&soon, "agent.pem ends in "), (&stranger, "agent.pem")] {
+        for extension in ["pem", "key"] {
+            fs::copy(identity.with_extension(extension), host.bundle("agent").with_extension(extension))
+                .expect("a copy");
+        }
+        let file = fs::File::create(&log).expect("a log file");
+        let mut agent = std::process::Command::new(agent_binary());
+        agent.args(["run", "--config"]).arg(host.bundle("agent.json")).stderr(file);
+        let mut agent = agent.spawn().expect("the agent's binary runs");
+        let is_up = |said: &str| said.contains("listening on ");
+        let said = until("an agent that listens or has ended", || {
+            let ended = agent.try_wait().expect("a child of ours").is_some();
+            let said = fs::read_to_string(&log).expect("a log file");
+            (ended || is_up(&said)).then_some(said)
+        });
+        let _ended_already = agent.kill();
+        agent.wait().expect("a child that ends");
+        assert!(said.contains(words), "{words:?} is not in {said:?}");
+        assert_eq!(is_up(&said), identity == &soon, "{said}");
+    }
 }
 
 #[test]

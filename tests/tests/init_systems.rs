@@ -27,6 +27,9 @@ fn assert_services_are_replaced(guest: Guest, name: &str, manager: &str, init: &
     // Nobody told the agent which service manager there is.
     let check = bed.exec(&["secmon-agent", "check"]);
     assert!(check.contains(&format!("service manager: {manager}\n")), "{check}");
+    // Where nothing collects what is written to standard error, the script gives it a file.
+    let log = bed.exec(&["cat", "/var/log/secmon-agent.log"]);
+    assert!(log.contains("secmon-agent: listening on "), "{log}");
 
     for (action, unit, pid_file) in SERVICES {
         let before = instance(&bed, pid_file);

@@ -23,27 +23,28 @@ pub fn keep_memory_to_ourselves() -> io::Result<()> {
     if prctl::get_dumpable()? { Err(io::ErrorKind::Unsupported.into()) } else { Ok(()) }
 }
 
-/// Sets every limit of the role; whether all hold.
+/// Sets every limit of the role but the last; whether all hold.
 pub(super) fn lower(confinement: Confinement<'_>) -> bool {
-    // A line of the log that goes to a file gets lost then, and must not be the end of the process.
-    // SAFETY: ignoring a signal runs no code of ours in a handler.
-    let harmless = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.is_ok();
-    let of_both =
-        [(Resource::RLIMIT_FSIZE, 0), (Resource::RLIMIT_MEMLOCK, 0), (Resource::RLIMIT_MSGQUEUE, 0)];
+    let of_both = [(Resource::RLIMIT_MEMLOCK, 0), (Resource::RLIMIT_MSGQUEUE, 0)];
     let of_role = match confinement {
-        // They have threads to start yet; `no_more_threads` follows.
+        // They have threads to start yet; `lower_last` follows.
         Confinement::Network { .. } => [(Resource::RLIMIT_NOFILE, NETWORK_DESCRIPTORS)].as_slice(),
         Confinement::Diagnostics { memory, .. } => {
             &[(Resource::RLIMIT_NOFILE, DIAGNOSTICS_DESCRIPTORS), (Resource::RLIMIT_AS, memory)]
         }
     };
     let failed = of_both.iter().chain(of_role).filter(|(resource, most)| limit(*resource, *most).is_err());
-    failed.count() == 0 && harmless
+    failed.count() == 0
 }
 
-/// From now on, no process and no thread.
-pub(super) fn no_more_threads() -> bool {
-    limit(Resource::RLIMIT_NPROC, 0).is_ok()
+/// From now on, no process, no thread, and no byte in a file. Until now there was one file at most: the log, where
+/// standard error is one, for the line that says why a process can't begin its work.
+pub(super) fn lower_last() -> bool {
+    // A line that comes later gets lost, and must not be the end of the process.
+    // SAFETY: ignoring a signal runs no code of ours in a handler.
+    let harmless = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.is_ok();
+    let limits = [Resource::RLIMIT_FSIZE, Resource::RLIMIT_NPROC];
+    limits.into_iter().filter(|resource| limit(*resource, 0).is_err()).count() == 0 && harmless
 }
 
 /// At most `most`, for good: without CAP_SYS_RESOURCE a limit can't be raised again.

@@ -124,8 +124,8 @@ pub fn enter(plan: &Plan<'_>) -> Result<Entered, EnterError> {
 impl Entered {
     /// Puts up the last wall, for every thread that there is by now. There will be no other.
     pub fn seal(mut self) -> Strength {
-        let no_more_threads = limits::no_more_threads();
-        self.strength.set(Protection::Limits, self.strength.has(Protection::Limits) && no_more_threads);
+        let limits = limits::lower_last();
+        self.strength.set(Protection::Limits, self.strength.has(Protection::Limits) && limits);
         let sealed = seccomp::install(self.role);
         self.strength.set(Protection::Seccomp, sealed.is_some());
         self.strength.set(Protection::KillProcess, sealed == Some(seccomp::Punishment::Process));

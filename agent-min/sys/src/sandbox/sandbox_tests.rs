@@ -144,18 +144,20 @@ fn the_network_process_has_hard_limits() {
 }
 
 #[test]
-fn a_line_for_a_log_file_gets_lost_and_is_no_end() {
-    if !is_root("a_line_for_a_log_file_gets_lost_and_is_no_end") {
+fn a_line_for_a_log_file_is_written_until_the_last_wall_is_up_and_gets_lost_then_and_is_no_end() {
+    if !is_root("a_line_for_a_log_file_is_written_until_the_last_wall_is_up_and_gets_lost_then_and_is_no_end")
+    {
         return;
     }
     let (root, log) = (empty_directory(), tempfile::tempfile().expect("a file"));
     let child = in_child_keeping(&[log.as_fd()], |[report, wait]| {
         let entered = enter_network(&[report, wait, log.as_fd()], root.path()).expect("entered");
+        let before = errno((&log).write_all(b"a line\n"));
         let _sealed = entered.seal();
-        errno((&log).write_all(b"a line\n")).to_string()
+        format!("{before} {}", errno((&log).write_all(b"another\n")))
     });
-    assert_eq!(child.report, libc::EFBIG.to_string());
-    assert_eq!((child.end(), log.metadata().expect("the file").len()), (End::Status(0), 0));
+    assert_eq!(child.report, format!("0 {}", libc::EFBIG));
+    assert_eq!((child.end(), log.metadata().expect("the file").len()), (End::Status(0), 7));
 }
 
 #[test]
