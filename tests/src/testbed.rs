@@ -4,6 +4,8 @@
 //! Every host is fresh, and ends with the value that stands for it, or with the test's process if that is killed.
 
 mod agent;
+mod escape;
+mod walls;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -11,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 pub use agent::PORT;
+pub use walls::AgentProcess;
 
 use crate::agent_host::text;
 
@@ -23,6 +26,8 @@ pub enum Guest {
     OpenRc,
     /// A container with sysvinit and its scripts.
     SysV,
+    /// A machine of this architecture with systemd, a kernel of its own and so a clock of its own.
+    Amd64,
     /// A 64-bit ARM machine with systemd.
     Arm64,
     /// The same with 32-bit programs.
@@ -42,10 +47,15 @@ impl Guest {
     /// The target whose programs run there, where it isn't the one of the tests.
     pub const fn triple(self) -> Option<&'static str> {
         match self {
-            Self::Systemd | Self::OpenRc | Self::SysV => None,
+            Self::Systemd | Self::OpenRc | Self::SysV | Self::Amd64 => None,
             Self::Arm64 => Some("aarch64-unknown-linux-musl"),
             Self::ArmHf => Some("armv7-unknown-linux-musleabihf"),
         }
+    }
+
+    /// Whether it is an emulated machine, and no container.
+    pub const fn is_machine(self) -> bool {
+        matches!(self, Self::Amd64 | Self::Arm64 | Self::ArmHf)
     }
 
     /// The script that boots it, and what tells the script so.
@@ -54,6 +64,7 @@ impl Guest {
             Self::Systemd => ("host", "SECMON_TESTBED_INIT", "systemd"),
             Self::OpenRc => ("host", "SECMON_TESTBED_INIT", "openrc"),
             Self::SysV => ("host", "SECMON_TESTBED_INIT", "sysv"),
+            Self::Amd64 => ("machine", "SECMON_TESTBED_ARCH", "amd64"),
             Self::Arm64 => ("machine", "SECMON_TESTBED_ARCH", "arm64"),
             Self::ArmHf => ("machine", "SECMON_TESTBED_ARCH", "armhf"),
         }
@@ -145,6 +156,9 @@ impl Testbed {
 
     fn run(&self, command: &[&str], stdin: Stdio) -> Output {
         let mut script = self.guest.command(&self.name);
+        // systemd-run would put in its own environment.
+        let dollar = if matches!(self.guest, Guest::OpenRc | Guest::SysV) { "$" } else { "$$" };
+        let command = command.iter().map(|word| word.replace('$', dollar));
         script.arg("exec").args(command).stdin(stdin).output().expect("the testbed's script runs")
     }
 }
