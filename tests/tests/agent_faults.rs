@@ -1,9 +1,9 @@
 //! Faults, from outside: each process killed at any moment under load, stopped, out of descriptors or memory;
 //! services that hang, fork, die or never stop talking. The outcome is right, told once, and never lost.
 //!
-//! Clocks that jump belong into the testbed's guests: `CLOCK_REALTIME` can't be changed for one process alone (time
-//! namespaces cover the others only, time_namespaces(7)), and that of this machine isn't ours to set. Full and
-//! read-only disks are in `agent_crash.rs`.
+//! Clocks that jump are in `own_kernel.rs`: `CLOCK_REALTIME` can't be changed for one process alone (time namespaces
+//! cover the others only, time_namespaces(7)), and that of this machine isn't ours to set. Full and read-only disks are
+//! in `agent_crash.rs`.
 
 use std::fs;
 use std::net::TcpStream;
