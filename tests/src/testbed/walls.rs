@@ -148,6 +148,12 @@ impl Testbed {
         for process in others {
             process.assert_is_locked_in(monitor);
         }
+        // The released program has a budget of memory: 2 MiB.
+        if self.guest().triple().is_some() {
+            let pss = |process: &AgentProcess| process.fact("Pss").split(' ').next()?.parse::<u64>().ok();
+            let all = processes.iter().map(|process| pss(process).expect("a number")).sum::<u64>();
+            assert!(all <= 2048, "{all} kB");
+        }
         // A container may not make its processes safer than the host does.
         if self.guest() != Guest::Systemd {
             let scores = processes.iter().map(|process| process.fact("OomScoreAdj"));
@@ -179,6 +185,7 @@ impl AgentProcess {
             assert_eq!(self.capabilities(set), 0, "{set}");
         }
         assert_eq!((self.fact("NoNewPrivs"), self.fact("Seccomp")), ("1", "2"));
+        assert_eq!(self.fact("THP_enabled"), "0", "no page is huge");
         // The unit's own rules are filters too.
         let filters = |process: &Self| process.fact("Seccomp_filters").parse::<u32>().expect("a number");
         assert!(filters(self) > filters(monitor), "a filter of its own");

@@ -25,6 +25,8 @@ pub fn keep_memory_to_ourselves() -> io::Result<()> {
 
 /// Sets every limit of the role but the last; whether all hold.
 pub(super) fn lower(confinement: Confinement<'_>) -> bool {
+    // Where the kernel hands out huge pages unasked, the stack of a thread may lie so that its first byte takes 2 MiB.
+    let _as_large_as_it_is = prctl::set_thp_disable(true);
     let of_both = [(Resource::RLIMIT_MEMLOCK, 0), (Resource::RLIMIT_MSGQUEUE, 0)];
     let of_role = match confinement {
         // They have threads to start yet; `lower_last` follows.

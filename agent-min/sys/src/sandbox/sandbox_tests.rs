@@ -104,6 +104,7 @@ fn the_network_process_is_nobody_and_has_nothing() {
         ("NoNewPrivs", "1"),
         ("Umask", "0077"),
         ("Threads", "2"),
+        ("THP_enabled", "0"),
     ] {
         assert_eq!(child.status(name), value, "{name}");
     }
