@@ -46,6 +46,7 @@ fn main() {
         "flood" => captive.flood(),
         "secrets" => say(&format!("setup {}", setup.windows(7).filter(|at| at == b"PRIVATE").count())),
         "deaf" => {}
+        "hang-up" => drop(captive),
         "end" => return,
         other => panic!("no mode {other}"),
     }

@@ -219,24 +219,23 @@ impl Host {
     fn spawn(&self, mut command: Command) -> Agent {
         command.arg(self.path("agent.json")).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the agent");
-        let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
+        let lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
         let (send, log) = std::sync::mpsc::channel();
-        // Killed when this test ends, however it ends.
-        let mut agent = Agent { child, address: ([0, 0, 0, 0], 0).into(), log };
-        agent.address = loop {
-            let line = lines.next().expect("a line that says where it listens").expect("text");
-            if let Some(rest) = line.strip_prefix("secmon-agent: listening on ") {
-                break rest.strip_suffix(" as web1").expect("its id").parse().expect("an address");
-            }
-            send.send(line).expect("a receiver");
-        };
+        let (listens, address) = std::sync::mpsc::channel();
         // Somebody must read on, or the agent's log lines would find the pipe full.
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 eprintln!("{line}");
-                let _nobody_asks = send.send(line);
+                let _nobody_asks = match line.strip_prefix("secmon-agent: listening on ") {
+                    Some(rest) => listens.send(rest.to_owned()).is_ok(),
+                    None => send.send(line).is_ok(),
+                };
             }
         });
+        // Killed when this test ends, however it ends.
+        let mut agent = Agent { child, address: ([0, 0, 0, 0], 0).into(), log };
+        let line = address.recv_timeout(PATIENCE).expect("a line that says where it listens");
+        agent.address = line.strip_suffix(" as web1").expect("its id").parse().expect("an address");
         agent
     }
 

@@ -3,10 +3,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use secmon_wire::{OperationId, OutcomeState};
 
-use crate::host::{Agent, Host, now, wait_until};
+use crate::host::{Agent, Host, PATIENCE, now, wait_until};
 
 const WEB: OperationId = OperationId::RestartWeb;
 
@@ -47,7 +48,10 @@ impl Captured {
 
     /// What the hostile program said until it was done.
     fn said(agent: &Agent) -> Vec<String> {
-        let lines = std::iter::from_fn(|| agent.log.recv_timeout(crate::host::PATIENCE).ok());
+        // In all, with time for the longest of them: one that is started again and again never stops talking.
+        let given_up = Instant::now() + 4 * PATIENCE;
+        let left = || given_up.saturating_duration_since(Instant::now());
+        let lines = std::iter::from_fn(|| agent.log.recv_timeout(left()).ok());
         let lines = lines.filter_map(|line| line.strip_prefix("hostile: ").map(str::to_owned));
         let said: Vec<String> = lines.take_while(|line| line != "done").collect();
         assert!(!agent.has_ended(), "the monitor goes on: {said:?}");
@@ -128,7 +132,16 @@ fn one_that_hangs_is_killed_and_replaced_like_any_other() {
 
 #[test]
 fn one_that_ends_again_and_again_is_started_again_and_again_and_the_monitor_stays() {
-    let captured = Captured::new("end");
+    assert_is_started_again_and_again("end");
+}
+
+#[test]
+fn one_that_closes_its_channels_and_lives_on_is_ended_and_another_is_started() {
+    assert_is_started_again_and_again("hang-up");
+}
+
+fn assert_is_started_again_and_again(mode: &str) {
+    let captured = Captured::new(mode);
     let agent = captured.start();
     let mut seen = std::collections::BTreeSet::new();
     wait_until("three have been there", || {
