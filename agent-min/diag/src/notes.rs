@@ -10,7 +10,8 @@ use secmon_wire::{Area, WireError};
 /// Findings, counters, and what was looked at, in the order in which they came.
 #[derive(Debug, Default)]
 pub struct Notes {
-    findings: Vec<Finding, FINDINGS_MAX>,
+    /// At most [`FINDINGS_MAX`]. Not in place: together they are larger than a thread's stack should be.
+    findings: std::vec::Vec<Finding>,
     counters: Counters,
     checked: Vec<Check, CHECKS_MAX>,
     not_checked: Skipped,
@@ -27,7 +28,9 @@ impl Notes {
             join(known, finding);
             return;
         }
-        let Err(finding) = self.findings.push(finding) else { return };
+        if self.findings.len() < FINDINGS_MAX {
+            return self.findings.push(finding);
+        }
         let least = self.findings.iter_mut().min_by_key(|kept| kept.severity);
         if let Some(least) = least.filter(|least| least.severity < finding.severity) {
             *least = finding;
@@ -52,6 +55,11 @@ impl Notes {
         if !self.not_checked.contains(&skipped) {
             let _the_first_ones_say_enough = self.not_checked.push(skipped);
         }
+    }
+
+    /// Forgets findings of other areas than these.
+    pub fn keep(&mut self, wanted: impl Fn(Area) -> bool) {
+        self.findings.retain(|finding| wanted(finding.id.entry().area));
     }
 
     /// What was found so far.
@@ -177,7 +185,10 @@ mod tests {
         notes.found(seen);
         notes.found(down("/b.sock"));
         let [one, other] = notes.findings() else { panic!("two: {:?}", notes.findings()) };
-        assert_eq!((one.severity, one.since, one.line.as_str()), (Severity::Critical, Some(5), "connect() failed"));
+        assert_eq!(
+            (one.severity, one.since, one.line.as_str()),
+            (Severity::Critical, Some(5), "connect() failed")
+        );
         assert_eq!(other.facts.get(FactName::File), Some(&Fact::Text("/b.sock".try_into().expect("short"))));
     }
 
@@ -190,7 +201,9 @@ mod tests {
         two.counted(CounterId::DiskFree, "/", 7);
         two.skipped(Check::PhpErrorLog, WhyNotChecked::Permission, "/var/log/php.log");
         two.found(Finding::new(FindingId::DiskFull, Severity::Critical));
+        two.found(Finding::new(FindingId::WebDown, Severity::Critical));
         one.merge(two);
+        one.keep(|area| area == Area::Disk);
         let run = Run { areas: &[Area::Http], boot: [1; 16], clock: 5, duration_ms: 9 };
         let mut out = Box::new([0; REPORT_MAX]);
         let bytes = one.write(&run, &mut out).expect("room");

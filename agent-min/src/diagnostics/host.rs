@@ -164,11 +164,9 @@ impl Host for RealHost {
         Ok(tls::open(tcp, name).map_err(denied)?.shown)
     }
 
-    fn resolve(&self, name: &str, time: Duration) -> Result<Vec<SocketAddr>, Denied> {
-        {
-            let _ = (name, time);
-            Err(Denied::Unsupported)
-        }
+    fn resolve(&self, name: &str, _each_question_has_its_own: Duration) -> Result<Vec<SocketAddr>, Denied> {
+        let found = secmon_diag::probe::names::lookup(self, name)?;
+        Ok(found.into_iter().map(|address| SocketAddr::new(address, 0)).collect())
     }
 
     fn clock_state(&self) -> Result<ClockState, Denied> {

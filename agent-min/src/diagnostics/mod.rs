@@ -39,7 +39,7 @@ pub(crate) const ROLE: &std::ffi::CStr = c"diagnostics";
 
 /// What a run may take, from its start to its report.
 const RUN_TIME: Duration = Duration::from_millis(2_800);
-/// Its whole address space: four threads with their stacks, the state of the log reader, some files' contents.
+/// Its whole address space: eight threads with their stacks, the state of the log reader, some files' contents.
 const MEMORY: u64 = 96 * 1024 * 1024;
 
 /// What it may read. Sites' own directories are not among them: of their files it learns no more than that they

@@ -17,7 +17,7 @@ use super::host::RealHost;
 use crate::areas::Areas;
 
 /// Checks at once: most of them wait for an answer.
-const THREADS: usize = 4;
+const THREADS: usize = 8;
 /// A thread's stack.
 const STACK: usize = 256 * 1024;
 
@@ -66,7 +66,7 @@ impl Pool {
     /// Finds out what there is, and makes every check of these areas; what was seen until the time is over.
     pub(super) fn look(&self, areas: Areas) -> Notes {
         let mut notes = Notes::default();
-        let stack = Arc::new(super::tasks::discover(&self.shared.host, &mut notes));
+        let stack = Arc::new(secmon_diag::discover::discover(&self.shared.host, &mut notes));
         let tasks = super::tasks::TASKS;
         let wanted = tasks.iter().filter(|task| task.areas.iter().any(|area| areas.has(*area)));
         let mut desk = self.shared.desk();
@@ -86,7 +86,10 @@ impl Pool {
         for what in waiting.drain(..).chain(running.iter().copied()).flat_map(|task| task.what) {
             notes.skipped(*what, WhyNotChecked::Timeout, "");
         }
-        std::mem::take(notes)
+        let mut notes = std::mem::take(notes);
+        // A log says something of other areas, too, which nobody has asked for or may know.
+        notes.keep(|area| areas.has(area));
+        notes
     }
 }
 

@@ -121,7 +121,7 @@ fn is_public(name: &str) -> bool {
 }
 
 /// The addresses of a name, from the first resolver that answers.
-pub(super) fn lookup(host: &dyn Host, name: &str) -> Result<Vec<IpAddr>, Denied> {
+pub fn lookup(host: &dyn Host, name: &str) -> Result<Vec<IpAddr>, Denied> {
     let text = host.read(RESOLV_CONF, FILE_MAX)?;
     let mut last = Denied::Absent;
     for server in servers(&text) {
