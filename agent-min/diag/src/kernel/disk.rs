@@ -77,7 +77,7 @@ pub(super) fn disks(host: &dyn Host, stack: &Stack) -> Vec<Disk> {
         paths.extend(site.access_log.as_ref().map(|log| log.path.as_str()));
     }
     let needed = paths.into_iter().filter_map(|path| mount_of(&mounts, path));
-    let rest = mounts.iter().filter(|mount| mount.is_disk());
+    let rest = mounts.iter().filter(|mount| mount.is_disk() && mount.is_whole());
     let mut disks: Vec<Disk> = Vec::new();
     for (mount, matters) in needed.map(|mount| (mount, true)).chain(rest.map(|mount| (mount, false))) {
         let known = disks.iter().any(|disk| disk.mount.filesystem() == mount.filesystem());

@@ -13,6 +13,7 @@ const MOUNTINFO: &str = "27 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
                          30 27 254:16 / /data rw - ext4 /dev/vdb rw\n\
                          31 27 7:1 / /snap/core ro,nodev - squashfs /dev/loop1 ro\n\
                          32 27 254:32 / /backup rw - xfs /dev/vdc rw\n\
+                         35 27 254:48 /etc/os-release /run/host/os-release ro - ext4 /dev/vdd rw\n\
                          33 27 0:41 / /tmp rw - tmpfs tmpfs rw\n\
                          34 27 0:42 / /proc rw - proc proc rw\n";
 

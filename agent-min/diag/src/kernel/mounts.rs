@@ -10,6 +10,8 @@ pub const MOUNTS_MAX: usize = 256;
 pub struct Mount {
     /// `major:minor` of the file system.
     pub device: String,
+    /// What of it: `/`, a subvolume, or the file or directory that is bound here.
+    pub root: String,
     /// Where.
     pub point: String,
     /// Whether this mount is for reading only.
@@ -57,6 +59,12 @@ impl Mount {
         DISKS.contains(&self.kind.as_str())
     }
 
+    /// Whether it is a file system's own mount, and not a part of one that is bound elsewhere.
+    pub fn is_whole(&self) -> bool {
+        // Subvolumes share one file system's room.
+        self.root == "/" || self.kind == "btrfs"
+    }
+
     /// What is the same for all mounts of one file system. Subvolumes have device numbers of their own.
     pub fn filesystem(&self) -> &str {
         if self.source.starts_with('/') { &self.source } else { &self.device }
@@ -66,7 +74,7 @@ impl Mount {
 fn mount(line: &[u8]) -> Option<Mount> {
     let mut words = words(line);
     let device = text(words.nth(2)?);
-    let _root = words.next()?;
+    let root = unescaped(words.next()?);
     let point = unescaped(words.next()?);
     let options = words.next()?;
     // Optional fields end in a lone hyphen.
@@ -77,6 +85,7 @@ fn mount(line: &[u8]) -> Option<Mount> {
     let own = words.next().unwrap_or_default();
     Some(Mount {
         device,
+        root,
         point,
         readonly: has_option(options, b"ro"),
         kind,

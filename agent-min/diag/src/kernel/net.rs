@@ -44,10 +44,11 @@ pub fn check(host: &dyn Host, notes: &mut Notes) {
     }
     let Some(sockstat) = read(host, "/proc/net/sockstat", FILE_MAX, Check::Network, notes) else { return };
     notes.checked(Check::Network);
+    // The limit is the whole machine's: a container doesn't see it, and can't change it.
     let limits = host.read("/proc/sys/net/ipv4/tcp_mem", FILE_MAX).ok();
-    let most = limits.and_then(|bytes| number_at(&bytes, 2));
-    let Some((used, most)) = tcp_pages(&sockstat).zip(most) else {
-        return notes.skipped(Check::Network, WhyNotChecked::Unsupported, "/proc/sys/net/ipv4/tcp_mem");
+    let Some(most) = limits.and_then(|bytes| number_at(&bytes, 2)) else { return };
+    let Some(used) = tcp_pages(&sockstat) else {
+        return notes.skipped(Check::Network, WhyNotChecked::Unsupported, "/proc/net/sockstat");
     };
     let used = percent(used, most);
     let facts = Facts::new().number(FactName::Percent, used);

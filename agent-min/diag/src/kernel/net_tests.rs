@@ -43,12 +43,19 @@ fn tcps_memory_is_judged_by_its_upper_limit() {
 #[test]
 fn what_this_kernel_does_not_say_is_not_checked() {
     let mut notes = Notes::default();
-    check(&FakeHost::default().file("/proc/net/sockstat", "sockets: used 40\n"), &mut notes);
-    assert_eq!(notes.what_was_not_checked().len(), 1);
+    check(&host().file_from(0, "/proc/net/sockstat", Ok(b"sockets: used 40\n")), &mut notes);
+    assert_eq!(notes.what_was_not_checked()[0].detail, "/proc/net/sockstat");
     let mut notes = Notes::default();
     check(&FakeHost::default(), &mut notes);
     assert_eq!(notes.what_was_not_checked()[0].detail, "/proc/net/sockstat");
     assert!(notes.what_was_checked().is_empty());
+}
+
+#[test]
+fn a_container_has_no_limit_of_its_own() {
+    let mut notes = Notes::default();
+    check(&FakeHost::default().file("/proc/net/sockstat", SOCKSTAT), &mut notes);
+    assert_eq!((notes.what_was_checked(), notes.what_was_not_checked().len()), (&[Check::Network][..], 0));
 }
 
 #[test]

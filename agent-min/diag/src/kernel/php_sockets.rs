@@ -23,9 +23,11 @@ const RESTART: Duration = Duration::from_millis(1_000);
 const CONNECT: Duration = Duration::from_millis(200);
 /// Pools' files that are searched for access lists.
 const POOL_FILES_MAX: usize = 16;
+/// Links that lead to a socket, one after the other: Debian's `/run/php/php-fpm.sock` is two away from it.
+const LINKS_MAX: usize = 4;
 
 /// Where PHP should be, and the pool that should be there.
-type Wanted<'s> = (&'s Endpoint, Option<&'s Pool>);
+type Wanted<'s> = (Endpoint, Option<&'s Pool>);
 
 /// What is wrong with a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,18 +38,18 @@ enum Wrong {
 
 /// Looks at every socket at which a site or an enabled service wants PHP.
 pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
-    let wanted = wanted(stack);
+    let wanted = wanted(host, stack);
     if wanted.is_empty() {
         return;
     }
     notes.checked(Check::PhpSocket);
     let suspects: Vec<Wanted<'_>> =
-        wanted.iter().copied().filter(|wanted| look(host, *wanted, notes).is_some()).collect();
+        wanted.iter().filter(|wanted| look(host, wanted, notes).is_some()).cloned().collect();
     if !suspects.is_empty() && !packages::running(host) {
         host.pause(RESTART);
         for suspect in suspects {
-            if let Some(wrong) = look(host, suspect, notes) {
-                notes.found(judge(host, stack, suspect, wrong));
+            if let Some(wrong) = look(host, &suspect, notes) {
+                notes.found(judge(host, stack, &suspect, wrong));
             }
         }
     }
@@ -55,18 +57,37 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
 }
 
 /// What the sites use; the enabled pools, if it isn't known what the sites use.
-fn wanted(stack: &Stack) -> Vec<Wanted<'_>> {
-    let mut wanted: Vec<Wanted<'_>> = Vec::new();
+fn wanted<'s>(host: &dyn Host, stack: &'s Stack) -> Vec<Wanted<'s>> {
+    let mut wanted: Vec<Wanted<'s>> = Vec::new();
     for endpoint in stack.sites.iter().filter_map(|site| site.php.as_ref()) {
-        if wanted.len() < SOCKETS_MAX && !wanted.iter().any(|(known, _)| same(known, endpoint)) {
-            wanted.push((endpoint, stack.pools.iter().find(|pool| same(&pool.listen, endpoint))));
+        let endpoint = resolved(host, endpoint);
+        if wanted.len() < SOCKETS_MAX && !wanted.iter().any(|(known, _)| same(known, &endpoint)) {
+            let pool = stack.pools.iter().find(|pool| same(&resolved(host, &pool.listen), &endpoint));
+            wanted.push((endpoint, pool));
         }
     }
     if wanted.is_empty() {
         let enabled = stack.pools.iter().filter(|pool| is_enabled(stack, &pool.unit));
-        wanted.extend(enabled.take(SOCKETS_MAX).map(|pool| (&pool.listen, Some(pool))));
+        wanted.extend(enabled.take(SOCKETS_MAX).map(|pool| (pool.listen.clone(), Some(pool))));
     }
     wanted
+}
+
+/// The socket itself, if what a site names is a link to it.
+fn resolved(host: &dyn Host, endpoint: &Endpoint) -> Endpoint {
+    let Endpoint::Unix(path) = endpoint else { return endpoint.clone() };
+    let mut path = path.clone();
+    for _ in 0..LINKS_MAX {
+        match host.read_link(&path) {
+            Ok(target) if target.starts_with('/') => path = target,
+            Ok(target) => {
+                let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+                path = format!("{directory}/{target}");
+            }
+            Err(_) => break,
+        }
+    }
+    Endpoint::Unix(path)
 }
 
 fn same(one: &Endpoint, other: &Endpoint) -> bool {
@@ -81,7 +102,7 @@ fn same(one: &Endpoint, other: &Endpoint) -> bool {
     }
 }
 
-fn look(host: &dyn Host, (endpoint, pool): Wanted<'_>, notes: &mut Notes) -> Option<Wrong> {
+fn look(host: &dyn Host, (endpoint, pool): &Wanted<'_>, notes: &mut Notes) -> Option<Wrong> {
     match endpoint {
         Endpoint::Unix(path) => match host.metadata(path) {
             Err(Denied::Absent) => Some(Wrong::Absent),
@@ -116,7 +137,7 @@ fn listens(listeners: &[UnixListener], path: &str) -> bool {
     listeners.iter().any(|listener| spelled(&listener.path) == spelled(path))
 }
 
-fn judge(host: &dyn Host, stack: &Stack, (endpoint, pool): Wanted<'_>, wrong: Wrong) -> Finding {
+fn judge(host: &dyn Host, stack: &Stack, (endpoint, pool): &Wanted<'_>, wrong: Wrong) -> Finding {
     let file = name(endpoint);
     let facts = Facts::new().text(FactName::File, &file);
     // Configuration that a removed package left behind is no pool that could be started.

@@ -64,6 +64,21 @@ fn a_socket_at_which_somebody_listens_is_fine() {
 }
 
 #[test]
+fn a_link_to_a_socket_is_that_socket() {
+    let linked = || Stack { sites: vec![site(unix("/run/php/php-fpm.sock"))], ..stack() };
+    let links = |host: FakeHost| {
+        host.link("/run/php/php-fpm.sock", "/etc/alternatives/php-fpm.sock")
+            .link("/etc/alternatives/php-fpm.sock", SOCKET)
+    };
+    assert_eq!(found(&links(host(&[SOCKET])), &linked()), []);
+    assert_eq!(found(&links(host(&[])), &linked())[0].0, FindingId::PhpDownNosock);
+    let relative = host(&[SOCKET]).link("/run/php/php-fpm.sock", "php8.2-fpm.sock");
+    assert_eq!(found(&relative, &linked()), []);
+    let endless = host(&[]).link("/run/php/php-fpm.sock", "php-fpm.sock");
+    assert_eq!(found(&endless, &linked()).len(), 1);
+}
+
+#[test]
 fn no_socket_is_a_stopped_service() {
     let sentence = format!("PHP-FPM is not running: {SOCKET} is not there");
     assert_eq!(found(&host(&[]), &stack()), [(FindingId::PhpDownNosock, RESTART, sentence)]);

@@ -5,7 +5,7 @@
 
 use secmon_wire::diag::CounterId;
 
-use super::disk::{disks, ext4_errors};
+use super::disk::{Disk, disks, ext4_errors};
 use super::fields::{decimal, named, words};
 use super::units::{self, UNITS_MAX};
 use super::{FILE_MAX, cpu, net, site_files};
@@ -42,7 +42,9 @@ pub fn sample(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
     sample_kernel(host, notes);
     sample_network(host, notes);
     sample_units(host, stack, notes);
-    for disk in disks(host, stack).iter().filter(|disk| disk.matters).take(DISKS_COUNTED) {
+    // What fills and empties in memory has no trend.
+    let lasting = |disk: &&Disk| disk.matters && disk.mount.kind != "tmpfs";
+    for disk in disks(host, stack).iter().filter(lasting).take(DISKS_COUNTED) {
         let point = &disk.mount.point;
         if let Ok(room) = host.filesystem(point) {
             notes.counted(CounterId::DiskFree, point, room.free);

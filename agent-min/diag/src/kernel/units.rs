@@ -14,9 +14,10 @@ use crate::stack::Stack;
 
 /// Units that are looked at.
 pub(super) const UNITS_MAX: usize = 12;
-/// Looks at a unit in one run, and what is between them: a restart takes less than both.
-const LOOKS: usize = 3;
-const BETWEEN: Duration = Duration::from_millis(500);
+/// Looks at a unit in one run, and what is between them: a restart takes less than all of them, and the shortest
+/// pause between two instances of a loop (systemd's default) is as long as one.
+const LOOKS: usize = 11;
+const BETWEEN: Duration = Duration::from_millis(100);
 /// Instances of one unit that one run has seen, and that make a loop.
 const LOOP: usize = 3;
 /// Bytes of `/proc/self/mountinfo`.
