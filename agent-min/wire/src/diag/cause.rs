@@ -39,13 +39,13 @@ pub struct Conclusion {
 }
 
 /// Tells causes from symptoms. A symptom has another finding that explains it and is at least a warning; an
-/// information explains nothing. Of more than [`FINDINGS_MAX`] findings, the first are concluded.
+/// information explains nothing, and neither does a disk that is only going to be full. Of more than [`FINDINGS_MAX`] findings, the first are concluded.
 pub fn conclude(findings: &[Finding]) -> Vec<Conclusion, FINDINGS_MAX> {
     findings.iter().take(FINDINGS_MAX).map(|finding| judge(finding, findings)).collect()
 }
 
 fn judge(finding: &Finding, all: &[Finding]) -> Conclusion {
-    let mut serious = all.iter().filter(|other| other.severity > Severity::Info);
+    let mut serious = all.iter().filter(|other| weighs(other));
     let explained_by = serious.find(|other| other.id.explains(finding.id)).map(|other| other.id);
     let advice = match finding.action {
         _ if explained_by.is_some() => Advice::Nothing,
@@ -58,9 +58,20 @@ fn judge(finding: &Finding, all: &[Finding]) -> Conclusion {
     Conclusion { explained_by, advice }
 }
 
+/// Whether a finding can be the cause of another, or a reason against an action. A disk with little room left is
+/// worth a warning, and is no trouble yet: only a full one is.
+fn weighs(finding: &Finding) -> bool {
+    match finding.id {
+        FindingId::DiskFull | FindingId::DiskInodes | FindingId::DiskTmpFull => {
+            finding.severity == Severity::Critical
+        }
+        _ => finding.severity > Severity::Info,
+    }
+}
+
 fn what_forbids(action: ActionId, all: &[Finding]) -> Option<(FindingId, WhyNot)> {
     let operation = action.operation()?;
-    let mut serious = all.iter().filter(|other| other.severity > Severity::Info);
+    let mut serious = all.iter().filter(|other| weighs(other));
     serious.find_map(|other| {
         let entry = other.id.entry();
         let forbids = entry.forbids.contains(&operation);
@@ -113,6 +124,15 @@ mod tests {
         let flood = found(FindingId::FloodXmlrpc).action(ActionId::CfPatternBlock);
         let conclusions = conclude(&[flood, found(FindingId::DiskFull)]);
         assert_eq!(conclusions[0].advice, Advice::Do(ActionId::CfPatternBlock));
+    }
+
+    #[test]
+    fn a_disk_that_is_only_going_to_be_full_explains_and_forbids_nothing() {
+        let mut disk = found(FindingId::DiskFull);
+        disk.severity = Severity::Warning;
+        let conclusions = conclude(&[found(FindingId::DbDown).action(ActionId::RestartDb), disk]);
+        assert_eq!(conclusions[0].explained_by, None);
+        assert_eq!(conclusions[0].advice, Advice::Do(ActionId::RestartDb));
     }
 
     #[test]
