@@ -44,6 +44,8 @@ pub struct Process {
     pub ticks: u64,
     /// When it started, in ticks since boot.
     pub start: u64,
+    /// The processor that it ran on last.
+    pub processor: u64,
 }
 
 /// What `/proc/PID/status` says beyond that.
@@ -88,6 +90,7 @@ pub fn stat(bytes: &[u8]) -> Option<Process> {
         flags: at(6)?,
         ticks: at(11)?.saturating_add(at(12)?),
         start: at(19)?,
+        processor: at(36).unwrap_or(0),
     })
 }
 

@@ -8,7 +8,7 @@ use secmon_wire::diag::{Check, FactName, Facts, Finding, FindingId, Severity};
 
 use super::cpu::{self, Cpu};
 use super::fields::{after, decimal};
-use super::processes::{self, Worker};
+use super::processes::{self, Process, Worker};
 use super::sock_diag::{Family, UnixListener, bit, tcp_message, tcp_request, unix_message, unix_request};
 use super::sockets::{Socket, state, table, tcp_row, unix_row};
 use super::{FILE_MAX, why};
@@ -56,10 +56,11 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
     let idle = before.zip(cpu::now(host)).and_then(|(before, after): (Cpu, Cpu)| after.idle_since(&before));
     let idle = idle.is_some_and(|idle| idle >= IDLE_PERCENT);
     if pools.iter().any(|seen| judge_waiting(seen).is_some()) {
-        let workers = processes::workers(host, &processes::list(host));
+        let processes = processes::list(host);
+        let workers = processes::workers(host, &processes);
         for (pool, seen) in stack.pools.iter().zip(&pools) {
             let workers: Vec<&Worker> = workers.iter().filter(|worker| worker.pool == pool.name).collect();
-            let hang = || idle && all_hang(host, &workers);
+            let hang = || idle && all_hang(host, &processes, &workers);
             notes_found(judge_pool(pool, seen, workers.len(), hang), notes);
         }
     }
@@ -195,18 +196,27 @@ fn judge_port(port: u16, seen: &[(u32, u32)], idle: bool) -> Option<Finding> {
     Some(if idle { finding.action(ActionId::RestartWeb) } else { finding })
 }
 
-fn all_hang(host: &dyn Host, workers: &[&Worker]) -> bool {
-    let Some(now) = super::sample::uptime_ticks(host).map(|ticks| ticks.saturating_mul(10)) else {
-        return false;
+/// Whether none of these workers has run for minutes. Each processor's clock lags behind by what interrupts and the
+/// hypervisor took of it, so the last one that ran there tells what time it is.
+fn all_hang(host: &dyn Host, processes: &[Process], workers: &[&Worker]) -> bool {
+    let mut all: Vec<(&Process, u64)> = Vec::new();
+    for process in processes {
+        let sched = host.read(&format!("/proc/{}/sched", process.pid), FILE_MAX).unwrap_or_default();
+        all.extend(last_ran(&sched).map(|ran| (process, ran)));
+    }
+    let hangs = |worker: &&Worker| {
+        let Some((own, ran)) = all.iter().find(|(process, _)| process.pid == worker.pid) else {
+            return false;
+        };
+        let there = all.iter().filter(|(other, _)| other.processor == own.processor);
+        let now = there.map(|(_, ran)| *ran).max().unwrap_or(0);
+        now.saturating_sub(*ran) >= HANGS
     };
-    !workers.is_empty()
-        && workers.iter().all(|worker| {
-            let sched = host.read(&format!("/proc/{}/sched", worker.pid), FILE_MAX).unwrap_or_default();
-            last_ran(&sched).is_some_and(|ran| now.saturating_sub(ran) >= HANGS)
-        })
+    !workers.is_empty() && workers.iter().all(hangs)
 }
 
-/// When a process last ran, in milliseconds since boot, by `/proc/PID/sched`; `None` on kernels that don't say.
+/// When a process last ran, in milliseconds of its processor's clock, by `/proc/PID/sched`; `None` on kernels that
+/// don't say.
 pub fn last_ran(sched: &[u8]) -> Option<u64> {
     let value = after(sched, "se.exec_start")?.trim_ascii_start().strip_prefix(b":")?.trim_ascii();
     decimal(value.split(|byte| *byte == b'.').next()?)

@@ -73,20 +73,26 @@ fn another_spelling_of_the_path_is_the_same_socket() {
     assert_eq!(spelled("/var/runner/x"), "/var/runner/x");
 }
 
-/// All five workers asleep since `ran` milliseconds of 1 000 s of uptime, and the processor that idle.
+fn line(pid: u32, comm: &str, processor: u32) -> String {
+    let zeros = "0 ".repeat(16);
+    format!("{pid} ({comm}) S 1 9 9 0 -1 0 0 0 0 0 5 6 0 0 20 0 1 0 100 {zeros}{processor} 0 0")
+}
+
+/// All five workers asleep since `ran` milliseconds on the second processor, whose clock says 1 000 s, and the
+/// processors that idle.
 fn hanging(ran: u64, idle: u64) -> FakeHost {
     let stat =
         |ticks: u64| format!("cpu  {} 0 0 {} 0 0 0 0\n", ticks * (100 - idle) / 100, ticks * idle / 100);
     let mut host = with_waiting([9; 5])
-        .file("/proc/uptime", "1000.50 1.00\n")
+        .file("/proc/2/stat", line(2, "kworker/1:0", 1))
+        .file("/proc/2/sched", "kworker/1:0 (2, #threads: 1)\nse.exec_start : 1000000.886\n")
+        .file("/proc/3/stat", line(3, "kworker/0:0", 0))
+        .file("/proc/3/sched", "kworker/0:0 (3, #threads: 1)\nse.exec_start : 9000000.886\n")
         .file("/proc/stat", stat(10_000))
         .file_from(500, "/proc/stat", Ok(stat(20_000).as_bytes()));
     for pid in 10..15 {
         host = host
-            .file(
-                &format!("/proc/{pid}/stat"),
-                format!("{pid} (php-fpm8.2) S 1 9 9 0 -1 0 0 0 0 0 5 6 0 0 20 0 1 0 100 0 0"),
-            )
+            .file(&format!("/proc/{pid}/stat"), line(pid, "php-fpm8.2", 1))
             .file(&format!("/proc/{pid}/cmdline"), "php-fpm: pool www\0")
             .file(
                 &format!("/proc/{pid}/status"),
@@ -110,6 +116,14 @@ fn a_restart_is_proposed_only_when_all_workers_have_hung_for_minutes_on_an_idle_
     assert_eq!(action(hanging(700_000, 49)), None, "they are at work");
     let one_works = hanging(700_000, 90).file_from(0, "/proc/12/sched", Ok(b"se.exec_start : 999000.1\n"));
     assert_eq!(action(one_works), None);
+    let elsewhere = |ran: u64| {
+        let sched = format!("se.exec_start : {ran}.1\n");
+        hanging(700_000, 90)
+            .file_from(0, "/proc/12/stat", Ok(line(12, "php-fpm8.2", 0).as_bytes()))
+            .file_from(0, "/proc/12/sched", Ok(sched.as_bytes()))
+    };
+    assert_eq!(action(elsewhere(8_700_000)), Some(ActionId::RestartPhp), "each by its own processor's clock");
+    assert_eq!(action(elsewhere(8_700_001)), None);
     let unknown = hanging(700_000, 90).file_from(0, "/proc/12/sched", Err(Denied::Absent));
     assert_eq!(action(unknown), None);
 }
