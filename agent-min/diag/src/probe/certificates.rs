@@ -41,6 +41,8 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
         let name = name_of(site);
         let chain = match shown(host, site, name) {
             Ok(chain) => chain,
+            // It may be there to refuse whoever asks for no other name (nginx: `ssl_reject_handshake`).
+            Err(Denied::Failed) if name == NAMELESS => continue,
             Err(denied) => {
                 notes.skipped(Check::Certificates, why(denied), name);
                 continue;
@@ -157,7 +159,8 @@ fn compare_with_files(
             return;
         }
         let is_newer = |file: Certificate<'_>| {
-            file.not_before > leaf.not_before && (name == NAMELESS || file.covers(name))
+            let later = (file.not_before, file.not_after) > (leaf.not_before, leaf.not_after);
+            later && (name == NAMELESS || file.covers(name))
         };
         if Certificate::read(&der).is_some_and(is_newer) {
             newer_since = Some(changed);

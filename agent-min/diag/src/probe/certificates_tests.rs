@@ -69,7 +69,8 @@ fn a_renewal_is_late_by_its_share_of_the_lifetime() {
         (90, 6 * 24, critical(6)),
         (45, 10 * 24, vec![]),
         (45, 9 * 24, warning(9)),
-        (45, 3 * 24, critical(3)),
+        (45, 87, warning(3)),
+        (45, 86, critical(3)),
         (6, 33, vec![]),
         (6, 30, warning(1)),
         (6, 11, critical(0)),
@@ -141,6 +142,8 @@ fn an_expired_intermediate_counts_unless_there_is_a_valid_one() {
     let leaf = expired.sign(&with_left(90, 24 * 60));
     let line = "tls-intermediate-expired critical: acme.de: the intermediate certificate R3 has expired";
     assert_eq!(found_for(vec![leaf.clone(), expired.der.clone()]), [line]);
+    let valid = expired.until("R3", NOW + DAY);
+    assert_eq!(found_for(vec![leaf, expired.der, valid]), [""; 0]);
     // Above the leaf's issuer, an expired alternative is no harm: clients know the root.
     let old_root = Authority::new("Old Root", NOW - DAY, None);
     let pki = pki();
@@ -256,6 +259,12 @@ fn a_site_without_a_name_has_a_certificate_too() {
     let expired = pki.leaf(&params(&[NAME], NOW - 90 * DAY, NOW - DAY));
     let line = "tls-expired critical: The certificate of localhost expired 1 d ago";
     assert_eq!(found(&shows(expired.clone()), &sites(&[""])), [line]);
+    let rejects = Fake { certificates: Box::new(|_, _| Err(Denied::Failed)), ..Fake::default() };
+    assert_eq!(skips(&noted(|notes| check(&rejects, &sites(&[""]), notes))), [""; 0]);
+    assert_eq!(
+        skips(&noted(|notes| check(&rejects, &sites(&[NAME]), notes))),
+        ["certificates failed acme.de"]
+    );
     // Shared with a site that has one, it is called by that.
     let line = "tls-expired critical: The certificate of acme.de expired 1 d ago";
     assert_eq!(found(&shows(expired), &sites(&["", NAME])), [line]);

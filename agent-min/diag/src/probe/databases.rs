@@ -229,7 +229,8 @@ fn count(database: &Database, numbers: &Numbers, notes: &mut Notes) {
         (CounterId::DbTmpDiskTables, numbers.tmp_disk_tables),
         (CounterId::DbLockWaits, numbers.lock_waits),
     ] {
-        notes.counted(id, &database.unit, value);
+        // Its name stands in the sentences that come of it.
+        notes.counted(id, product(database.kind), value);
     }
 }
 

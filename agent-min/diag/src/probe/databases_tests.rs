@@ -97,7 +97,7 @@ fn a_server_that_is_well_is_counted_and_left_with_a_goodbye() {
         (CounterId::DbTmpDiskTables, 3),
         (CounterId::DbLockWaits, 4),
     ] {
-        assert_eq!(notes.counters().get(id, "mariadb"), Some(value), "{id}");
+        assert_eq!(notes.counters().get(id, "MariaDB"), Some(value), "{id}");
     }
     let sent = host.sent.lock().expect("unpoisoned");
     // The login follows the greeting's number; a question begins anew.
@@ -122,8 +122,8 @@ fn a_short_line_stands_in_for_numbers_that_are_not_for_us() {
     let refused = packet(1, b"\xff\x2c\x05#42000Access denied; you need some privilege");
     let pieces = vec![packet(0, GREETING), packet(2, OK), refused.clone(), packet(1, line), refused];
     let notes = run(&sends(pieces, false), mariadb());
-    assert_eq!(notes.counters().get(CounterId::DbUptime, "mariadb"), Some(105));
-    assert_eq!(notes.counters().get(CounterId::DbSlowQueries, "mariadb"), Some(7));
+    assert_eq!(notes.counters().get(CounterId::DbUptime, "MariaDB"), Some(105));
+    assert_eq!(notes.counters().get(CounterId::DbSlowQueries, "MariaDB"), Some(7));
     assert_eq!(notes.what_was_checked(), [Check::DbSocket, Check::DbStatus]);
 }
 
@@ -336,4 +336,16 @@ fn processors_are_counted_as_the_kernel_lists_them() {
     ] {
         assert_eq!(processors(list), count);
     }
+}
+
+#[test]
+fn a_packet_that_is_longer_than_any_answer_is_not_taken() {
+    let run_with = |length: usize| {
+        let [low, high, ..] = u32::try_from(length).expect("short").to_le_bytes();
+        let mut greeting = [&[low, high, 0, 0], GREETING].concat();
+        greeting.resize(mysql::HEADER + length, 0);
+        skips(&run(&sends(vec![greeting, packet(2, DENIED)], false), mariadb()))
+    };
+    assert_eq!(run_with(mysql::PACKET_MAX), ["db-status permission mariadb"]);
+    assert_eq!(run_with(mysql::PACKET_MAX + 1), [format!("db-socket failed {SOCKET}")]);
 }

@@ -155,11 +155,13 @@ fn a_status_page_is_read_over_a_real_socket() {
 
 #[test]
 fn an_answer_in_drops_ends_when_its_time_is_over() {
-    let (_directory, listen) = serve(|mut stream| while stream.write_all(&[1]).is_ok() {});
-    let host = Loopback::new();
-    let mut exchange = Exchange::open(&host, &listen, Duration::from_millis(50)).expect("connected");
-    let mut endless = vec![0; usize::pow(2, 26)];
-    assert_eq!(exchange.fill(&mut endless), Err(Denied::Timeout));
+    let host = Fake { each_piece: Duration::from_millis(10), ..sends(STATUS, 1) };
+    let fill = |time| {
+        let mut exchange = Exchange::open(&host, &pool().listen, time).expect("connected");
+        exchange.fill(&mut [0; 50])
+    };
+    assert_eq!(fill(Duration::from_millis(490)), Err(Denied::Timeout));
+    assert_eq!(fill(Duration::from_millis(491)), Ok(()));
 }
 
 proptest! {

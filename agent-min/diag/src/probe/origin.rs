@@ -25,8 +25,9 @@ const HOME: &str = "/?secmon=1";
 const OTHER: &str = "/?p=1&secmon=1";
 /// How often trouble has been seen when it is reported.
 const LOOKS: u64 = 2;
-/// WordPress itself leaves maintenance mode after 600 s; no update takes this long.
-const MAINTENANCE: u64 = 180;
+/// Seconds after which WordPress leaves maintenance mode by itself, unless its file says otherwise. Before that, the
+/// file alone says how long it has been.
+const MAINTENANCE: u64 = 600;
 
 /// Asks every site for its home page, and those with trouble again.
 pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
@@ -47,8 +48,10 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
             }
             // A look that had less time than a slow page takes proves nothing.
             Err(Denied::Timeout) if host.elapsed().saturating_sub(begun) >= SLOW => {
-                too_slow(host, stack, name, notes)
+                too_slow(host, stack, name, notes);
             }
+            // Who takes all that nobody else does may well hang up on it (nginx: `return 444`).
+            Err(Denied::Failed) if name == NAMELESS => {}
             Err(denied) => notes.skipped(Check::Origin, why(denied), name),
         }
     }
@@ -204,7 +207,7 @@ fn how_far(host: &dyn Host, site: &Site, name: &str) -> Severity {
     }
 }
 
-/// An update may put a site into maintenance mode for a moment; what counts is since when.
+/// An update puts a site into maintenance mode for a moment; what counts is since when.
 fn maintenance(host: &dyn Host, site: &Site, name: &str, notes: &mut Notes) {
     let since = site.root.as_ref().ok_or(Denied::Absent).and_then(|root| {
         let file = format!("{}/.maintenance", root.trim_end_matches('/'));
@@ -217,7 +220,7 @@ fn maintenance(host: &dyn Host, site: &Site, name: &str, notes: &mut Notes) {
     let seconds = host.clock().saturating_sub(since);
     if seconds >= MAINTENANCE {
         let facts = Facts::new().text(FactName::Host, name).number(FactName::Seconds, seconds);
-        notes.found(Finding::new(FindingId::HttpMaintenance, Severity::Warning).with(facts).since(since));
+        notes.found(Finding::new(FindingId::HttpMaintenance, Severity::Critical).with(facts).since(since));
     }
 }
 

@@ -94,7 +94,7 @@ fn a_fatal_error_on_the_home_page_alone_is_less() {
 }
 
 #[test]
-fn maintenance_counts_from_three_minutes_on() {
+fn maintenance_counts_when_it_should_have_ended() {
     let maintenance = "Briefly unavailable for scheduled maintenance. Check back in a minute.";
     let host = |age| {
         let mut host = answers(move |_, _| Ok(page(503, &[("retry-after", "600")], maintenance)));
@@ -102,9 +102,9 @@ fn maintenance_counts_from_three_minutes_on() {
         host
     };
     // The second look is a second later.
-    assert_eq!(found(&host(178), &sites(&[NAME])), [""; 0]);
-    let line = "http-maintenance warning: acme.de has been in WordPress' maintenance mode for 3 min";
-    assert_eq!(found(&host(179), &sites(&[NAME])), [line]);
+    assert_eq!(found(&host(598), &sites(&[NAME])), [""; 0]);
+    let line = "http-maintenance critical: acme.de has been in WordPress' maintenance mode for 10 min";
+    assert_eq!(found(&host(599), &sites(&[NAME])), [line]);
     let hidden = answers(move |_, _| Ok(page(503, &[], maintenance)));
     let notes = noted(|notes| check(&hidden, &sites(&[NAME]), notes));
     assert_eq!(skips(&notes), ["origin absent acme.de/.maintenance"]);
@@ -151,7 +151,7 @@ fn redirects_without_an_end_are_a_loop_unless_they_set_cookies() {
     let ever_new = answers(|fetch, _| Ok(page(302, &[("location", &format!("{}x", fetch.path))], "")));
     assert_eq!(found(&ever_new, &sites(&[NAME])), [line]);
     let five = answers(|fetch, _| {
-        let end = fetch.path.len() >= HOME.len() + HOPS_MAX - 1;
+        let end = fetch.path.len() >= HOME.len() + HOPS_MAX;
         let next = format!("{}x", fetch.path);
         Ok(if end { page(200, &[], "<p>Hello</p>") } else { page(302, &[("location", &next)], "") })
     });
@@ -223,4 +223,13 @@ fn a_site_without_a_name_is_asked_as_well_and_may_show_what_others_may_not() {
     assert_eq!((nameless(&default, false), nameless(&default, true)), (0, 0));
     assert_eq!((nameless(&blank, false), nameless(&blank, true)), (0, 1));
     assert_eq!(nameless(&page(502, &[], ""), true), 1);
+}
+
+#[test]
+fn a_site_without_a_name_may_hang_up() {
+    let skipped = |name: &str| {
+        skips(&noted(|notes| check(&answers(|_, _| Err(Denied::Failed)), &sites(&[name]), notes)))
+    };
+    assert_eq!(skipped(""), [""; 0]);
+    assert_eq!(skipped(NAME), ["origin failed acme.de"]);
 }

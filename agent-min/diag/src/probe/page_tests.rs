@@ -49,6 +49,8 @@ fn a_gateway_error_is_the_web_servers() {
     ] {
         assert_eq!(judge(&page(status, &headers, "<h1>x</h1>")), verdict, "{status} {headers:?}");
     }
+    // A plugin's own maintenance page behind Apache.
+    assert_eq!(judge(&page(503, &apache, &wp_die("Back soon"))), Verdict::Fine);
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub(super) struct Fake {
     pub(super) ask: Box<Ask>,
     pub(super) certificates: Box<Certificates>,
     pub(super) clock_state: Result<ClockState, Denied>,
+    /// How long each piece of a script takes to come.
+    pub(super) each_piece: Duration,
     /// Everything that was sent over connections.
     pub(super) sent: Arc<Mutex<Vec<u8>>>,
     pub(super) elapsed: Arc<Mutex<Duration>>,
@@ -51,6 +53,7 @@ impl Default for Fake {
             ask: Box::new(|_, _| Err(Denied::Timeout)),
             certificates: Box::new(|_, _| Err(Denied::Refused)),
             clock_state: Ok(ClockState { synchronized: true, max_error_us: 1_000 }),
+            each_piece: Duration::ZERO,
             sent: Arc::default(),
             elapsed: Arc::default(),
         }
@@ -120,6 +123,7 @@ impl Host for Fake {
         Ok(Box::new(Scripted {
             pieces,
             silent: script.silent.then_some(time),
+            each_piece: self.each_piece,
             sent: Arc::clone(&self.sent),
             elapsed: Arc::clone(&self.elapsed),
         }))
@@ -162,6 +166,7 @@ struct Scripted {
     /// Still to be sent, last one first.
     pieces: Vec<Vec<u8>>,
     silent: Option<Duration>,
+    each_piece: Duration,
     sent: Arc<Mutex<Vec<u8>>>,
     elapsed: Arc<Mutex<Duration>>,
 }
@@ -173,6 +178,7 @@ impl Read for Scripted {
             *self.elapsed.lock().expect("unpoisoned") += time;
             return Err(io::ErrorKind::TimedOut.into());
         };
+        *self.elapsed.lock().expect("unpoisoned") += self.each_piece;
         let count = piece.len().min(out.len());
         out[..count].copy_from_slice(&piece[..count]);
         if count < piece.len() {
@@ -335,6 +341,14 @@ impl Authority {
             None => params.self_signed(&key),
         };
         Self { der: signed.expect("signed").der().to_vec(), issuer: rcgen::Issuer::new(params, key) }
+    }
+
+    /// The same authority's own certificate with another end, in DER.
+    pub(super) fn until(&self, name: &str, to: u64) -> Vec<u8> {
+        let mut params = params(&[], NOW - 900 * 86_400, to);
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.self_signed(self.issuer.key()).expect("signed").der().to_vec()
     }
 
     /// A certificate, in DER.
