@@ -2,12 +2,10 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
-use std::net::{IpAddr, Ipv4Addr};
-
+use super::apache_scope::{Scope, address};
 use super::apache_syntax::{Line, line};
 use super::files::{Files, Sources, below};
-use super::sites::{OF_ONE_MAX, SITES_MAX, endpoint, host_name, plain_path, seconds};
-use crate::host::Endpoint;
+use super::sites::{OF_ONE_MAX, SITES_MAX, seconds};
 use crate::stack::{AccessLog, Listen, Site};
 
 /// The main file and what paths are below, if it doesn't say: Debian, RHEL, Alpine, sources.
@@ -92,19 +90,6 @@ enum Section {
     /// Its condition isn't true, so nothing in it counts.
     Void,
     Other,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Scope {
-    names: Vec<String>,
-    listens: Vec<Listen>,
-    root: Option<String>,
-    access: Option<(String, String)>,
-    error_log: Option<String>,
-    certificates: Vec<String>,
-    php: Option<Endpoint>,
-    real_ip: bool,
-    tls: bool,
 }
 
 #[derive(Debug, Default)]
@@ -282,80 +267,11 @@ impl Reader {
     }
 }
 
-impl Scope {
-    fn directive(&mut self, name: &str, value: &str, values: &[String], root: &str) {
-        let path = |path: &str| (plain_path(path) && !path.contains('$')).then(|| below(root, path));
-        match name {
-            "servername" | "serveralias" => {
-                // The port that may follow the name, and a scheme, are of no use here.
-                let names = values.iter().filter_map(|name| {
-                    let name = name.rsplit_once("//").map_or(name.as_str(), |(_, name)| name);
-                    host_name(name.split_once(':').map_or(name, |(name, _)| name))
-                });
-                let room = OF_ONE_MAX.saturating_sub(self.names.len());
-                // What it calls itself comes first.
-                match name {
-                    "servername" => self.names.splice(0..0, names.take(room)).for_each(drop),
-                    _ => self.names.extend(names.take(room)),
-                }
-            }
-            "documentroot" => self.root = path(value),
-            "customlog" if self.access.is_none() => {
-                // A condition (`env=`) is no format.
-                let format = values.get(1).filter(|format| !format.starts_with("env="));
-                self.access = path(value).map(|path| (path, format.cloned().unwrap_or_default()));
-            }
-            "transferlog" if self.access.is_none() => {
-                self.access = path(value).map(|path| (path, String::new()));
-            }
-            "errorlog" => self.error_log = path(value),
-            "sslengine" => self.tls = value.eq_ignore_ascii_case("on"),
-            "sslcertificatefile" if self.certificates.len() < OF_ONE_MAX => {
-                self.certificates.extend(path(value));
-            }
-            "sethandler" | "proxypass" | "proxypassmatch" if self.php.is_none() => {
-                self.php = values.iter().find_map(|value| fcgi(value));
-            }
-            "remoteipheader" => self.real_ip = true,
-            _ => {}
-        }
-    }
-}
-
-/// `proxy:unix:/run/php.sock|fcgi://localhost`, `fcgi://127.0.0.1:9000/var/www/$1`.
-fn fcgi(value: &str) -> Option<Endpoint> {
-    let value = value.strip_prefix("proxy:").unwrap_or(value);
-    if let Some((socket, rest)) = value.split_once('|') {
-        return rest.starts_with("fcgi:").then(|| endpoint(socket)).flatten();
-    }
-    let address = value.strip_prefix("fcgi://")?;
-    endpoint(address.split_once('/').map_or(address, |(address, _)| address))
-}
-
 /// The module's name without what its file or its identifier adds.
 fn bare(name: &str) -> &str {
     let name = name.strip_suffix("_module").unwrap_or(name);
     let name = name.strip_suffix(".c").unwrap_or(name);
     name.strip_prefix("mod_").unwrap_or(name)
-}
-
-/// `80`, `*:443`, `192.0.2.1:80`, `[::]:80`, `_default_:443`.
-fn address(text: &str, or: u16) -> Option<Listen> {
-    let any: IpAddr = Ipv4Addr::UNSPECIFIED.into();
-    let listen = |address, port| Some(Listen { address, port, tls: false });
-    if let Ok(port) = text.parse() {
-        return listen(any, port);
-    }
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, "*")) => (host, or),
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
-        _ => (text, or),
-    };
-    let host = host.trim_matches(['[', ']']);
-    match host {
-        "*" | "_default_" => listen(any, port),
-        host => listen(host.parse().ok()?, port),
-    }
 }
 
 #[cfg(test)]

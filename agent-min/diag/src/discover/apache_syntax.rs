@@ -80,6 +80,7 @@ fn values(text: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 mod tests {
     use proptest::prelude::*;
 

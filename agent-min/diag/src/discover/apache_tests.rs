@@ -1,7 +1,9 @@
 //! Configurations as Debian, RHEL and Alpine lay them out.
 
 use super::*;
+use crate::discover::apache_scope::fcgi;
 use crate::discover::fake::FakeHost;
+use crate::host::Endpoint;
 
 fn read_from(host: &FakeHost, layout: usize) -> Configuration {
     let (path, root) = LAYOUTS[layout];

@@ -4,16 +4,19 @@
 //! `processes`. What was cut off or may not be read is noted as not checked. What isn't installed is nothing.
 
 pub(crate) mod apache;
+mod apache_scope;
 mod apache_syntax;
-mod databases;
 #[cfg(test)]
 pub(crate) mod fake;
 pub(crate) mod files;
 mod glob;
 mod ini;
+mod mysql;
 pub(crate) mod nginx;
+mod nginx_scope;
 mod nginx_syntax;
 mod php;
+mod postgres;
 pub(crate) mod processes;
 mod sites;
 mod units;
@@ -54,7 +57,8 @@ pub fn discover(host: &dyn Host, notes: &mut Notes) -> Stack {
     stack.pools = php::read(&mut files);
     files.tell(Check::PhpSocket, notes);
     let mut files = Files::new(host);
-    stack.databases = databases::read(&mut files);
+    stack.databases = mysql::read(&mut files).into_iter().collect();
+    stack.databases.extend(postgres::read(&mut files));
     files.tell(Check::DbSocket, notes);
     stack
 }
@@ -74,10 +78,8 @@ pub(crate) struct Details {
 pub(crate) fn details(host: &dyn Host, kind: WebKind) -> Details {
     let mut files = Files::new(host);
     let found = match kind {
-        WebKind::Nginx => {
-            let servers = processes::read(host, &mut Notes::default());
-            nginx_configuration(&mut files, &servers).map(|it| (it.changed, it.read_timeout, it.buffered))
-        }
+        WebKind::Nginx => nginx_configuration(&mut files, &running(host))
+            .map(|it| (it.changed, it.read_timeout, it.buffered)),
         WebKind::Apache => apache_configuration(&mut files).map(|it| (it.changed, it.timeout, Vec::new())),
         WebKind::Other => None,
     };
@@ -85,22 +87,25 @@ pub(crate) fn details(host: &dyn Host, kind: WebKind) -> Details {
     Details { changed, wait, buffered }
 }
 
+/// The servers that run now.
+pub(crate) fn running(host: &dyn Host) -> Vec<Server> {
+    processes::read(host, &mut Notes::default())
+}
+
 /// When the newest master of PHP-FPM started; 0 if none runs.
-pub(crate) fn php_started(host: &dyn Host) -> u64 {
-    let servers = processes::read(host, &mut Notes::default());
+pub(crate) fn php_started(servers: &[Server]) -> u64 {
     let is_worker = |server: &Server| servers.iter().any(|other| other.process.pid == server.parent);
     let masters = servers.iter().filter(|server| server.name.starts_with("php-fpm") && !is_worker(server));
     masters.map(|server| server.process.started).max().unwrap_or_default()
 }
 
 /// When a database server's process started, if it runs.
-pub(crate) fn database_started(host: &dyn Host, kind: DatabaseKind) -> Option<u64> {
-    let servers = processes::read(host, &mut Notes::default());
+pub(crate) fn database_started(servers: &[Server], kind: DatabaseKind) -> Option<u64> {
     let is_one = |name: &str| match kind {
         DatabaseKind::Postgres => name == "postgres",
         DatabaseKind::MariaDb | DatabaseKind::MySql => matches!(name, "mariadbd" | "mysqld"),
     };
-    master(&servers, is_one).map(|server| server.process.started)
+    master(servers, is_one).map(|server| server.process.started)
 }
 
 /// Why a check wasn't made, for what the host said.

@@ -2,11 +2,12 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 
 use super::files::{Files, Sources, below};
+use super::nginx_scope::Scope;
 use super::nginx_syntax::{Piece, piece};
-use super::sites::{OF_ONE_MAX, SITES_MAX, host_name, plain_path};
+use super::sites::{OF_ONE_MAX, SITES_MAX, plain_path};
 use crate::host::{Endpoint, Host};
 use crate::stack::{AccessLog, Listen, Site};
 
@@ -47,8 +48,7 @@ pub(crate) fn read(files: &mut Files<'_>, path: &str) -> Option<Configuration> {
     let mut reader = Reader::new(files.host(), path);
     let mut sources = Sources::default();
     sources.push(vec![path.to_owned()]);
-    loop {
-        let Some(source) = sources.current(files) else { break };
+    while let Some(source) = sources.current(files) {
         let Some(piece) = piece(&source.text, &mut source.at) else {
             source.at = source.text.len();
             continue;
@@ -77,21 +77,6 @@ enum Block {
     Location { root: bool },
     Upstream(String),
     Other,
-}
-
-/// What a server block, or all of them together, says.
-#[derive(Clone, Debug, Default)]
-struct Scope {
-    names: Vec<String>,
-    listens: Vec<Listen>,
-    root: Option<String>,
-    /// `Some(None)` is "off".
-    access: Option<Option<(String, String)>>,
-    error_logs: Vec<String>,
-    certificates: Vec<String>,
-    php: Option<String>,
-    real_ip: bool,
-    tls: bool,
 }
 
 struct Reader<'h> {
@@ -295,55 +280,6 @@ impl<'h> Reader<'h> {
         let to = group.map_or(to, |(_, first)| first.as_str());
         super::sites::endpoint(to)
     }
-}
-
-impl Scope {
-    fn directive(&mut self, name: &str, value: &str, values: &[String]) {
-        match name {
-            "server_name" => {
-                let names = values.iter().filter_map(|name| host_name(name));
-                self.names.extend(names.take(OF_ONE_MAX.saturating_sub(self.names.len())));
-            }
-            "listen" if self.listens.len() < OF_ONE_MAX => self.listens.extend(listen(values)),
-            "root" => self.root = Some(value.to_owned()),
-            "ssl" => self.tls = value == "on",
-            "ssl_certificate" if plain_path(value) && !value.contains('$') => {
-                if self.certificates.len() < OF_ONE_MAX {
-                    self.certificates.push(below("/etc/nginx", value));
-                }
-            }
-            "fastcgi_pass" if self.php.is_none() && !value.contains('$') => self.php = Some(value.to_owned()),
-            "set_real_ip_from" => self.real_ip = true,
-            _ => {}
-        }
-    }
-}
-
-/// What `listen` says; nothing for a local socket or a name.
-fn listen(values: &[String]) -> Option<Listen> {
-    let (to, options) = values.split_first()?;
-    if to.starts_with("unix:") {
-        return None;
-    }
-    let tls = options.iter().any(|option| option == "ssl" || option == "quic");
-    if options.iter().any(|option| option == "quic") {
-        return None;
-    }
-    let (address, port): (IpAddr, u16) = if let Ok(port) = to.parse() {
-        (Ipv4Addr::UNSPECIFIED.into(), port)
-    } else if let Some((address, rest)) = to.strip_prefix('[').and_then(|to| to.split_once(']')) {
-        let address: Ipv6Addr = address.parse().ok()?;
-        (address.into(), rest.strip_prefix(':').map_or(Some(80), |port| port.parse().ok())?)
-    } else {
-        let (address, port) = to.rsplit_once(':').unwrap_or((to, "80"));
-        let address: IpAddr = match address {
-            "*" => Ipv4Addr::UNSPECIFIED.into(),
-            "localhost" => Ipv4Addr::LOCALHOST.into(),
-            address => address.parse().ok()?,
-        };
-        (address, port.parse().ok()?)
-    };
-    Some(Listen { address, port, tls })
 }
 
 #[cfg(test)]

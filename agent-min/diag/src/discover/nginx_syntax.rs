@@ -110,6 +110,7 @@ fn skip_block(text: &[u8], at: &mut usize) {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 mod tests {
     use proptest::prelude::*;
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::discover::fake::FakeHost;
+use crate::discover::nginx_scope::listen;
 
 fn read_from(host: &FakeHost) -> Configuration {
     read(&mut Files::new(host), "/etc/nginx/nginx.conf").expect("a configuration")

@@ -18,6 +18,8 @@ const MAIN_FILES: [&str; 5] = [
 ];
 /// More pools than this are not looked at; each is a check of its own.
 const POOLS_MAX: usize = 64;
+/// Logs of one pool.
+const LOGS_MAX: usize = 4;
 /// What FPM itself assumes where a pool doesn't say: it refuses to start without, so any small number is fine.
 const CHILDREN: u64 = 5;
 
@@ -93,13 +95,11 @@ fn setting(pool: &mut Raw, name: &str, value: &str) {
         "pm.max_children" => pool.max_children = value.parse().ok(),
         "pm.status_path" => pool.status_path = value,
         "pm.status_listen" => pool.status_listen = value,
-        "slowlog" | "php_admin_value[error_log]" | "php_value[error_log]"
-            if value.starts_with('/') && pool.error_logs.len() < 4 =>
+        // The log of slow requests says nothing of dying workers.
+        "php_admin_value[error_log]" | "php_value[error_log]"
+            if value.starts_with('/') && pool.error_logs.len() < LOGS_MAX =>
         {
-            // The log of slow requests says nothing of dying workers.
-            if name != "slowlog" {
-                pool.error_logs.push(value);
-            }
+            pool.error_logs.push(value);
         }
         _ => {}
     }

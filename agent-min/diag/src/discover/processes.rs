@@ -74,7 +74,7 @@ pub(crate) fn read(host: &dyn Host, notes: &mut Notes) -> Vec<Server> {
 }
 
 /// The first that its own kind didn't start: the oldest, where several run.
-pub(crate) fn master<'s>(servers: &'s [Server], is_one: impl Fn(&str) -> bool) -> Option<&'s Server> {
+pub(crate) fn master(servers: &[Server], is_one: impl Fn(&str) -> bool) -> Option<&Server> {
     let of_kind = |server: &&Server| is_one(&server.name);
     let is_parent = |pid| servers.iter().any(|other| other.process.pid == pid && is_one(&other.name));
     let masters = servers.iter().filter(of_kind).filter(|server| !is_parent(server.parent));

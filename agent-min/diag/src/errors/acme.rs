@@ -2,7 +2,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
-use secmon_wire::diag::{Check, Facts, FactName, Finding, FindingId, Severity};
+use secmon_wire::diag::{Check, FactName, Facts, Finding, FindingId, Severity};
 
 use super::tail::Tail;
 use super::tally::Tally;
@@ -38,7 +38,10 @@ impl Acme {
     pub(crate) fn judge(&self, notes: &mut Notes) {
         if self.failed.some() && self.failed.last > self.well {
             let facts = Facts::new().number(FactName::Count, self.failed.count);
-            notes.found(because(Finding::new(FindingId::TlsAcmeFailing, Severity::Warning).with(facts), &self.failed));
+            notes.found(because(
+                Finding::new(FindingId::TlsAcmeFailing, Severity::Warning).with(facts),
+                &self.failed,
+            ));
         }
     }
 }
@@ -64,11 +67,22 @@ pub(crate) fn read(host: &dyn Host, acme: &mut Acme, notes: &mut Notes) {
 
 /// Whether a line of certbot says that a renewal went well or failed.
 pub fn outcome(text: &str) -> Option<bool> {
-    let failed = ["Failed to renew certificate ", "All renewals failed", "All simulated renewals failed", " renew failure(s)"];
-    let well = ["Congratulations, all renewals succeeded", "Congratulations, all simulated", "No renewals were attempted"];
+    let failed = [
+        "Failed to renew certificate ",
+        "All renewals failed",
+        "All simulated renewals failed",
+        " renew failure(s)",
+    ];
+    let well = [
+        "Congratulations, all renewals succeeded",
+        "Congratulations, all simulated",
+        "No renewals were attempted",
+    ];
     if failed.iter().any(|mark| text.contains(mark)) {
         // `0 renew failure(s), 0 parse failure(s)` ends a run that went well.
-        return Some(text.contains(":0 renew failure(s)") || text.trim_start().starts_with("0 renew failure(s)"));
+        return Some(
+            text.contains(":0 renew failure(s)") || text.trim_start().starts_with("0 renew failure(s)"),
+        );
     }
     well.iter().any(|mark| text.contains(mark)).then_some(true)
 }

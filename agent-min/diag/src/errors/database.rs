@@ -16,8 +16,6 @@ const FIVE_MINUTES_S: u64 = 300;
 const QUARTER_S: u64 = 900;
 const HOUR_S: u64 = 3_600;
 const DAY_S: u64 = 86_400;
-/// Refused logins of the same user within a minute.
-const REFUSED: u64 = 3;
 /// Queries that waited for a lock in vain within five minutes.
 const WAITS: u64 = 5;
 /// What people and scanners try at a database's page, not a site.
@@ -78,7 +76,7 @@ impl Db {
     fn said(&mut self, at: u64, said: &Said<'_>, line: &[u8]) {
         let within = |seconds: u64| at.saturating_add(seconds) >= self.now;
         match *said {
-            Said::Refused(user) if within(FIVE_MINUTES_S) && !GUESSED.contains(&user) => {
+            Said::Refused(user) if within(NOW_S) && !GUESSED.contains(&user) => {
                 self.refused.add(user, at, line);
             }
             Said::Crashed if within(HOUR_S) => self.crash.add(at, line),
@@ -104,7 +102,9 @@ impl Db {
         let mut found = |id, severity, facts, tally: &Tally| {
             notes.found(because(Finding::new(id, severity).with(facts), tally));
         };
-        let refused = |(_, tally): &(&str, &Tally)| tally.count >= REFUSED && tally.three_within(MINUTE_S);
+        let refused = |(_, tally): &(&str, &Tally)| {
+            tally.three_within(MINUTE_S) && tally.last.saturating_add(MINUTE_S) >= self.now
+        };
         if let Some((user, tally)) = self.refused.iter().find(refused) {
             let facts = name().text(FactName::What, user).number(FactName::Count, tally.count);
             found(FindingId::DbAuthFail, Severity::Critical, facts, tally);
@@ -183,7 +183,8 @@ pub fn mysql(line: &str) -> Option<Said<'_>> {
     let (_, len) = super::time::stamp(line.as_bytes())?;
     let rest = line.get(len..)?;
     // A zone, and `0 [Note] `, `140 [Warning] [MY-010055] [Server] `, ` UTC - ` before a signal.
-    let mut message = rest.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ' ' | 'Z' | '+' | '-' | ':'));
+    let mut message =
+        rest.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ' ' | 'Z' | '+' | '-' | ':'));
     while let Some((_, after)) = message.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
         message = after;
     }
@@ -196,7 +197,10 @@ pub fn mysql(line: &str) -> Option<Said<'_>> {
     {
         return rest.starts_with(|c: char| c.is_ascii_digit()).then_some(Said::Crashed);
     }
-    if message.contains(": ready for connections") || message.ends_with(": Shutdown complete") || message == "Aborting" {
+    if message.contains(": ready for connections")
+        || message.ends_with(": Shutdown complete")
+        || message == "Aborting"
+    {
         return Some(Said::Settled);
     }
     let innodb = message.strip_prefix("InnoDB: ");
@@ -218,7 +222,8 @@ fn full_disk(message: &str) -> Option<Said<'static>> {
     if has(["Errcode: 28 ", "No space left on device", "Disk is full writing"]) {
         return Some(Said::DiskFull { quota: false });
     }
-    has(["Errcode: 122 ", "Disk quota exceeded", "Disk quota exceeded"]).then_some(Said::DiskFull { quota: true })
+    has(["Errcode: 122 ", "Disk quota exceeded", "Disk quota exceeded"])
+        .then_some(Said::DiskFull { quota: true })
 }
 
 /// Reads what WordPress says of its database; the query, which visitors write parts of, comes after it.
@@ -265,10 +270,14 @@ pub fn postgres(line: &str) -> Option<Said<'_>> {
         ("PANIC:  ", message) if message.starts_with("could not locate a valid checkpoint record") => {
             Some(Said::Corrupt)
         }
-        (_, message) if message.starts_with("could not ") && message.ends_with(": No space left on device") => {
+        (_, message)
+            if message.starts_with("could not ") && message.ends_with(": No space left on device") =>
+        {
             Some(Said::DiskFull { quota: false })
         }
-        ("ERROR:  ", message) if message.starts_with("canceling statement due to lock timeout") => Some(Said::LockWait),
+        ("ERROR:  ", message) if message.starts_with("canceling statement due to lock timeout") => {
+            Some(Said::LockWait)
+        }
         ("LOG:  ", message) if message.starts_with("process ") => {
             message.contains(" still waiting for ").then_some(Said::LockWait)
         }

@@ -145,6 +145,7 @@ fn lines_from_the_future_do_not_count() {
     let now = moment - 890;
     let host = FakeHost::new(now).file("/error.log", line);
     assert_eq!(ids(&run(&host, &nginx())), []);
-    let host = FakeHost::new(moment + 5).file_of("/error.log", line.lines().next().expect("one").as_bytes(), moment);
+    let host =
+        FakeHost::new(moment + 5).file_of("/error.log", line.lines().next().expect("one").as_bytes(), moment);
     assert_eq!(ids(&run(&host, &nginx())), [FindingId::WebWorkersExhausted]);
 }

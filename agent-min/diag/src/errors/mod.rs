@@ -7,6 +7,7 @@
 
 pub mod acme;
 pub mod database;
+pub mod listening;
 pub mod php;
 pub mod php_message;
 pub mod said;
@@ -38,6 +39,8 @@ use web::Web;
 
 /// What is not older than this is happening now.
 const NOW_S: u64 = 120;
+/// How exactly the start of a process is known: the kernel counts it from a boot that it knows to a second.
+const START_S: u64 = 1;
 /// Clocks differ; a line from further ahead is a mistake.
 const FUTURE_S: u64 = 600;
 /// More logs than this are not read: 6 MiB in all.
@@ -50,7 +53,8 @@ const DAY_S: u64 = 86_400;
 /// Reads all logs and judges them together: the same cause often shows in several.
 pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
     let now = host.clock();
-    let php_started = discover::php_started(host);
+    let servers = discover::running(host);
+    let php_started = discover::php_started(&servers);
     let details = Cached { host, nginx: OnceCell::new(), apache: OnceCell::new() };
     let details = |kind| details.get(kind);
     let mut logs = Logs { host, now, left: LOGS_MAX, read: Vec::new() };
@@ -58,14 +62,20 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
         webs: stack.web.iter().map(|server| Web::new(server, now)).collect(),
         upstream: Upstream::new(now, php_started),
         php: Php::new(now, php_started),
-        dbs: stack.databases.iter().map(|db| Db::new(now, discover::database_started(host, db.kind))).collect(),
+        dbs: stack
+            .databases
+            .iter()
+            .map(|db| Db::new(now, discover::database_started(&servers, db.kind)))
+            .collect(),
         acme: Acme::default(),
         units: Vec::new(),
         killed: Killed::default(),
     };
     for (server, web) in stack.web.iter().zip(0..) {
         for path in &server.error_logs {
-            logs.each(Check::WebErrorLog, path, notes, |at, text, line| all.web_line(web, server.kind, at, text, line));
+            logs.each(Check::WebErrorLog, path, notes, |at, text, line| {
+                all.web_line(web, server.kind, at, text, line)
+            });
         }
     }
     for path in stack.pools.iter().flat_map(|pool| &pool.error_logs) {
@@ -114,7 +124,8 @@ impl All<'_> {
     fn journal(&mut self, host: &dyn Host, stack: &Stack, now: u64, notes: &mut Notes) {
         let unlogged = stack.databases.iter().filter(|database| database.error_log.is_none());
         let Some(path) = journal::path(host) else {
-            unlogged.for_each(|database| notes.skipped(Check::DbErrorLog, WhyNotChecked::Absent, &database.unit));
+            unlogged
+                .for_each(|database| notes.skipped(Check::DbErrorLog, WhyNotChecked::Absent, &database.unit));
             return;
         };
         match journal::with(host, &path, |journal| self.messages(journal, stack, now)) {

@@ -70,8 +70,10 @@ impl Php {
     /// Takes in a line of PHP-FPM's own log.
     pub(crate) fn fpm(&mut self, at: u64, text: &str, line: &[u8]) {
         match fpm(text) {
-            Some(Fpm::Died) if at > self.started && self.within(at, TEN_MINUTES_S) => self.deaths.add(at, line),
-            Some(Fpm::Limit(limit)) if at > self.started && self.within(at, TEN_MINUTES_S) => {
+            Some(Fpm::Died) if self.is_after_start(at) && self.within(at, TEN_MINUTES_S) => {
+                self.deaths.add(at, line)
+            }
+            Some(Fpm::Limit(limit)) if self.is_after_start(at) && self.within(at, TEN_MINUTES_S) => {
                 self.limit = limit;
                 self.limits.add(at, line);
             }
@@ -115,6 +117,10 @@ impl Php {
         }
     }
 
+    const fn is_after_start(&self, at: u64) -> bool {
+        at > self.started.saturating_add(super::START_S)
+    }
+
     const fn within(&self, at: u64, seconds: u64) -> bool {
         at.saturating_add(seconds) >= self.now
     }
@@ -128,20 +134,28 @@ impl Php {
         }
         if self.limits.some() {
             let severity = if self.limits.count >= LIMITS { Severity::Warning } else { Severity::Info };
-            let facts = Facts::new().number(FactName::Limit, self.limit).number(FactName::Count, self.limits.count);
+            let facts =
+                Facts::new().number(FactName::Limit, self.limit).number(FactName::Count, self.limits.count);
             notes.found(because(Finding::new(FindingId::PhpMaxChildren, severity).with(facts), &self.limits));
         }
         if let Some((file, tally)) = self.memory.most().filter(|(_, tally)| tally.count >= SEVERAL) {
             let megabytes = self.memory_limit.checked_div(1 << 20).unwrap_or_default();
             let facts = who(file).number(FactName::Limit, megabytes).number(FactName::Count, tally.count);
-            notes.found(because(Finding::new(FindingId::PhpMemoryLimit, Severity::Warning).with(facts), tally));
+            notes.found(because(
+                Finding::new(FindingId::PhpMemoryLimit, Severity::Warning).with(facts),
+                tally,
+            ));
         }
         let late = self.time.most().into_iter().chain(self.cut_off.most());
-        if let Some((file, tally)) = late.max_by_key(|(_, tally)| tally.count).filter(|(_, t)| t.count >= SEVERAL) {
-            let facts = who(file).number(FactName::Seconds, self.seconds).number(FactName::Count, tally.count);
+        if let Some((file, tally)) =
+            late.max_by_key(|(_, tally)| tally.count).filter(|(_, t)| t.count >= SEVERAL)
+        {
+            let facts =
+                who(file).number(FactName::Seconds, self.seconds).number(FactName::Count, tally.count);
             notes.found(because(Finding::new(FindingId::PhpTimeout, Severity::Warning).with(facts), tally));
         }
-        let mut errors: Vec<_> = self.errors.iter().filter(|(owner, tally)| self.is_worth(owner, tally)).collect();
+        let mut errors: Vec<_> =
+            self.errors.iter().filter(|(owner, tally)| self.is_worth(owner, tally)).collect();
         errors.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.count));
         for (owner, tally) in errors.into_iter().take(SHOWN) {
             self.judge_errors(host, owner, tally, notes);
@@ -156,10 +170,14 @@ impl Php {
     fn judge_errors(&self, host: &dyn Host, owner: &str, tally: &Tally, notes: &mut Notes) {
         let file = self.files.iter().find(|(known, _)| known == owner).map(|(_, file)| file.as_str());
         // Whoever changed the file since may have mended it.
-        let mended = file.and_then(|file| host.metadata(file).ok()).is_some_and(|it| it.modified > tally.last);
+        let mended =
+            file.and_then(|file| host.metadata(file).ok()).is_some_and(|it| it.modified > tally.last);
         if !mended {
             let facts = who(file.unwrap_or(owner)).number(FactName::Count, tally.count);
-            notes.found(because(Finding::new(FindingId::PhpFatalPlugin, Severity::Warning).with(facts), tally));
+            notes.found(because(
+                Finding::new(FindingId::PhpFatalPlugin, Severity::Warning).with(facts),
+                tally,
+            ));
         }
     }
 }

@@ -111,7 +111,9 @@ mod tests {
 
     #[test]
     fn warnings_kill_nobody() {
-        for text in ["PHP Warning:  x in /a.php on line 1", "PHP Fatal error:  x", "PHP Fatal error:  in /a", ""] {
+        for text in
+            ["PHP Warning:  x in /a.php on line 1", "PHP Fatal error:  x", "PHP Fatal error:  in /a", ""]
+        {
             assert_eq!(died(text), None, "{text}");
         }
         assert_eq!(owner(""), "");

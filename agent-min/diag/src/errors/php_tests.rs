@@ -1,4 +1,5 @@
 //! PHP's lines, on both sides of each threshold.
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
 use proptest::prelude::*;
 
@@ -29,7 +30,8 @@ fn of_scripts(lines: &[(u64, String)]) -> Vec<FindingId> {
     judged(&FakeHost::new(NOW), 0, &[], lines).iter().map(|finding| finding.id).collect()
 }
 
-const SEGV: &str = "WARNING: [pool www] child 78 exited on signal 11 (SIGSEGV) after 48.261509 seconds from start";
+const SEGV: &str =
+    "WARNING: [pool www] child 78 exited on signal 11 (SIGSEGV) after 48.261509 seconds from start";
 const LIMIT: &str = "WARNING: [pool www] server reached pm.max_children setting (5), consider raising it";
 const CUT_OFF: &str = "WARNING: [pool www] child 9, script '/srv/import.php' (request: \"GET /import.php\") execution timed \
                        out (31.2 sec), terminating";
@@ -43,7 +45,10 @@ fn lines_of_fpm_say_what_they_say() {
         ("WARNING: [pool www] child 78 exited on signal 9 (SIGKILL) after 1.0 seconds from start", None),
         ("WARNING: [pool www] child 78 exited on signal 15 (SIGTERM) after 1.0 seconds from start", None),
         ("WARNING: [pool www] child 78 said into stderr: \"child 1 exited on signal 11 (SIGSEGV)\"", None),
-        ("WARNING: [pool www] child 9, script '/a.php' (request: \"GET /a\") executing too slow (2.3 sec), logging", None),
+        (
+            "WARNING: [pool www] child 9, script '/a.php' (request: \"GET /a\") executing too slow (2.3 sec), logging",
+            None,
+        ),
         ("NOTICE: [pool www] child 124 started", None),
     ] {
         assert_eq!(fpm(&format!("[22-Nov-2026 01:34:33] {line}")), said, "{line}");
@@ -68,12 +73,19 @@ fn once_at_the_limit_is_worth_knowing_and_twice_a_warning() {
 #[test]
 fn scripts_at_their_limits_count_per_file_from_three_in_an_hour() {
     let memory = |file: &str| {
-        (9, format!("PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted (tried) in {file} on line 3"))
+        (
+            9,
+            format!(
+                "PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted (tried) in {file} on line 3"
+            ),
+        )
     };
     let findings = judged(&FakeHost::new(NOW), 0, &[], &[memory(PLUGIN), memory(PLUGIN), memory(PLUGIN)]);
     assert_eq!(findings[0].to_string(), "gallery needs more memory than PHP allows (128 MB)");
     assert!(of_scripts(&[memory(PLUGIN), memory(PLUGIN), memory("/other.php")]).is_empty());
-    let time = || (9, format!("PHP Fatal error:  Maximum execution time of 30 seconds exceeded in {PLUGIN} on line 3"));
+    let time = || {
+        (9, format!("PHP Fatal error:  Maximum execution time of 30 seconds exceeded in {PLUGIN} on line 3"))
+    };
     assert_eq!(of_scripts(&[time(), time(), time()]), [FindingId::PhpTimeout]);
     assert!(of_scripts(&[time(), time()]).is_empty());
     assert_eq!(of_fpm(&[(9, CUT_OFF); 3]), [(FindingId::PhpTimeout, Severity::Warning)]);

@@ -147,7 +147,9 @@ fn nginx_message(message: &str) -> Option<Said<'_>> {
     if head.starts_with("upstream sent too big header") {
         return Some(Said::BigHeader(request()));
     }
-    if let Some((_, signal)) = head.strip_prefix("worker process ").and_then(|h| h.split_once(" exited on signal ")) {
+    if let Some((_, signal)) =
+        head.strip_prefix("worker process ").and_then(|h| h.split_once(" exited on signal "))
+    {
         return died_of_error(number(signal)).then_some(Said::WorkerDied);
     }
     if head.starts_with("connect() ") && head.ends_with("while connecting to upstream") {
@@ -159,7 +161,8 @@ fn nginx_message(message: &str) -> Option<Said<'_>> {
         return Some(Said::Unreachable(failure, to, request()));
     }
     let _it_is_php = fastcgi(message)?;
-    if head.starts_with("recv() failed (104: ") || head.starts_with("upstream prematurely closed connection") {
+    if head.starts_with("recv() failed (104: ") || head.starts_with("upstream prematurely closed connection")
+    {
         return Some(Said::HungUp(request()));
     }
     head.starts_with("upstream timed out (110: ").then(|| Said::NoAnswer(request()))
@@ -238,7 +241,9 @@ fn apache_message<'a>(code: &str, message: &'a str, errno: u64, emergency: bool)
         ("AH02565", _) => {
             Some(Said::KeyMismatch(message.rsplit_once(" and ").and_then(|(_, rest)| rest.split(' ').next())))
         }
-        ("AH00526", _) => Some(Said::Broken(message.rsplit_once(" of ").map(|(_, file)| file.trim_end_matches(':')))),
+        ("AH00526", _) => {
+            Some(Said::Broken(message.rsplit_once(" of ").map(|(_, file)| file.trim_end_matches(':'))))
+        }
         // What follows from a port that is taken.
         ("AH00015" | "AH00451", _) => None,
         ("AH00161" | "AH00484" | "AH00485" | "AH03490", _) => Some(Said::WorkersBusy),

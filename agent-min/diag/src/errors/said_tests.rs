@@ -19,10 +19,7 @@ fn lines_of_nginx_say_what_they_say() {
         nginx_line(&format!("connect() to unix:{socket} failed ({errno}) while connecting to upstream"))
     };
     for (line, said) in [
-        (
-            unreachable("2: No such file or directory"),
-            Said::Unreachable(Failure::Absent, socket, ASKED),
-        ),
+        (unreachable("2: No such file or directory"), Said::Unreachable(Failure::Absent, socket, ASKED)),
         (unreachable("111: Connection refused"), Said::Unreachable(Failure::Refused, socket, ASKED)),
         (unreachable("13: Permission denied"), Said::Unreachable(Failure::Permission, socket, ASKED)),
         (
@@ -35,11 +32,15 @@ fn lines_of_nginx_say_what_they_say() {
             Said::Unreachable(Failure::Refused, "127.0.0.1:9000", ASKED),
         ),
         (
-            nginx_line("recv() failed (104: Connection reset by peer) while reading response header from upstream"),
+            nginx_line(
+                "recv() failed (104: Connection reset by peer) while reading response header from upstream",
+            ),
             Said::HungUp(ASKED),
         ),
         (
-            nginx_line("upstream timed out (110: Connection timed out) while reading response header from upstream"),
+            nginx_line(
+                "upstream timed out (110: Connection timed out) while reading response header from upstream",
+            ),
             Said::NoAnswer(ASKED),
         ),
         (
@@ -58,7 +59,10 @@ fn lines_of_nginx_about_itself_are_read() {
             "[emerg] 226#226: bind() to 0.0.0.0:80 failed (98: Address already in use)",
             Some(Said::PortTaken(80)),
         ),
-        ("[emerg] 226#226: bind() to [::]:443 failed (98: Address already in use)", Some(Said::PortTaken(443))),
+        (
+            "[emerg] 226#226: bind() to [::]:443 failed (98: Address already in use)",
+            Some(Said::PortTaken(443)),
+        ),
         ("[emerg] 226#226: still could not bind()", None),
         (
             "[emerg] 336#336: unknown directive \"bogus\" in /etc/nginx/conf.d/bad.conf:1",
@@ -119,8 +123,10 @@ fn visitors_cannot_write_a_message() {
              192.0.2.1, server: , request: \"GET {path} HTTP/1.1\", host: \"a\", referrer: \"{path}\""
         );
         assert_eq!(nginx(&line), None, "{line}");
-        let line = format!("[Sun Nov 22 01:34:50.1 2026] [core:error] [pid 1] [client 192.0.2.1:5] AH00126: Invalid URI in \
-                            request GET {path} HTTP/1.1");
+        let line = format!(
+            "[Sun Nov 22 01:34:50.1 2026] [core:error] [pid 1] [client 192.0.2.1:5] AH00126: Invalid URI in \
+                            request GET {path} HTTP/1.1"
+        );
         assert_eq!(apache(&line), None, "{line}");
     }
 }
@@ -144,7 +150,10 @@ fn lines_of_apache_say_what_they_say() {
             "[proxy:error] [pid 1] (111)Connection refused: AH00957: FCGI: attempt to connect to 127.0.0.1:9000 (*) failed",
             Some(Said::Unreachable(Failure::Refused, "127.0.0.1:9000", none)),
         ),
-        ("[proxy_fcgi:error] [pid 1] [client 192.0.2.1:5] AH01079: failed to make connection to backend: httpd-UDS", None),
+        (
+            "[proxy_fcgi:error] [pid 1] [client 192.0.2.1:5] AH01079: failed to make connection to backend: httpd-UDS",
+            None,
+        ),
         (
             "[proxy_fcgi:error] [pid 1:tid 2] (70007)The timeout specified has expired: [client 192.0.2.1:5] AH01075: Error \
              dispatching request to : (polling)",
@@ -159,7 +168,10 @@ fn lines_of_apache_say_what_they_say() {
             "[proxy_fcgi:error] [pid 1] [client 192.0.2.1:5] AH01071: Got error 'PHP message: PHP Fatal error:  x'",
             Some(Said::Php("PHP message: PHP Fatal error:  x'")),
         ),
-        ("[php:error] [pid 1] [client 192.0.2.1:5] PHP Fatal error:  x", Some(Said::Php("PHP Fatal error:  x"))),
+        (
+            "[php:error] [pid 1] [client 192.0.2.1:5] PHP Fatal error:  x",
+            Some(Said::Php("PHP Fatal error:  x")),
+        ),
         (
             "[mpm_event:error] [pid 1:tid 2] AH00484: server reached MaxRequestWorkers setting, consider raising the \
              MaxRequestWorkers setting",
@@ -170,7 +182,10 @@ fn lines_of_apache_say_what_they_say() {
              raising the MaxRequestWorkers setting",
             None,
         ),
-        ("[core:notice] [pid 1] AH00052: child pid 99 exit signal Segmentation fault (11)", Some(Said::WorkerDied)),
+        (
+            "[core:notice] [pid 1] AH00052: child pid 99 exit signal Segmentation fault (11)",
+            Some(Said::WorkerDied),
+        ),
         ("[core:notice] [pid 1] AH00052: child pid 99 exit signal Killed (9)", None),
         (
             "[ssl:emerg] [pid 1] AH02565: Certificate and private key a.test:443:0 from /etc/ssl/a.pem and /etc/ssl/b.key do \

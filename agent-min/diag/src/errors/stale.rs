@@ -17,7 +17,7 @@ const QUIET_S: u64 = 900;
 const LOGS_MAX: usize = 16;
 /// How long a page may take, and how long its line then takes to be there.
 const PAGE: Duration = Duration::from_millis(1_000);
-const LINE: Duration = Duration::from_millis(50);
+const LINE: Duration = Duration::from_millis(200);
 
 /// Looks at each site's log. One that is quiet is tried: a request that was answered must change it.
 pub(crate) fn check(host: &dyn Host, stack: &Stack, details: &dyn Fn(WebKind) -> Details, notes: &mut Notes) {
@@ -39,7 +39,9 @@ pub(crate) fn check(host: &dyn Host, stack: &Stack, details: &dyn Fn(WebKind) ->
             continue;
         }
         host.pause(LINE);
-        let unchanged = host.metadata(&log.path).is_ok_and(|after| (after.modified, after.size) == (before.modified, before.size));
+        let unchanged = host
+            .metadata(&log.path)
+            .is_ok_and(|after| (after.modified, after.size) == (before.modified, before.size));
         if unchanged {
             let facts = Facts::new().number(FactName::Seconds, quiet).text(FactName::File, &log.path);
             let finding = Finding::new(FindingId::WebLogStale, Severity::Warning).with(facts);
@@ -55,7 +57,8 @@ fn is_written(host: &dyn Host, modified: u64) -> bool {
 }
 
 fn is_answered(host: &dyn Host, site: &Site) -> bool {
-    let Some(listen) = site.listens.iter().find(|listen| !listen.tls).or_else(|| site.listens.first()) else {
+    // Where there is TLS, what is plain often only redirects, and has another log.
+    let Some(listen) = site.listens.iter().find(|listen| listen.tls).or_else(|| site.listens.first()) else {
         return false;
     };
     let name = site.names.first().map_or("localhost", String::as_str);
@@ -110,10 +113,12 @@ mod tests {
 
     #[test]
     fn a_server_that_still_writes_to_the_renamed_log_is_found_at_once() {
-        let mut host = FakeHost::new(NOW).file_of("/a.log", b"", NOW - 120).file_of("/a.log.1", b"x", NOW - 5);
+        let mut host =
+            FakeHost::new(NOW).file_of("/a.log", b"", NOW - 120).file_of("/a.log.1", b"x", NOW - 5);
         host.status = Some(200);
         assert_eq!(found(&host, false), 1);
-        let mut rotated = FakeHost::new(NOW).file_of("/a.log", b"", NOW - 30).file_of("/a.log.1", b"x", NOW - 31);
+        let mut rotated =
+            FakeHost::new(NOW).file_of("/a.log", b"", NOW - 30).file_of("/a.log.1", b"x", NOW - 31);
         rotated.status = Some(200);
         assert_eq!(found(&rotated, false), 0);
     }

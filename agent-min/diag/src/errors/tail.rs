@@ -66,7 +66,8 @@ impl Tail {
 
 /// A difference of clocks as zones have them; none if it is too large to be one.
 fn quarters(difference: u64) -> u64 {
-    let rounded = difference.saturating_add(QUARTER_S / 2) / QUARTER_S * QUARTER_S;
+    let near = difference.saturating_add(QUARTER_S / 2);
+    let rounded = near.saturating_sub(near.checked_rem(QUARTER_S).unwrap_or_default());
     if rounded > ZONE_MAX_S { 0 } else { rounded }
 }
 

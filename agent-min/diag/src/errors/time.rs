@@ -117,7 +117,8 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     let (year, month) =
         if month > 2 { (year, month.checked_sub(3)?) } else { (year.checked_sub(1)?, month.checked_add(9)?) };
     let of_months = month.checked_mul(153)?.checked_add(2)?.checked_div(5)?;
-    let leap = year.checked_div(4)?.checked_sub(year.checked_div(100)?)?.checked_add(year.checked_div(400)?)?;
+    let leap =
+        year.checked_div(4)?.checked_sub(year.checked_div(100)?)?.checked_add(year.checked_div(400)?)?;
     let days = year.checked_mul(365)?.checked_add(leap)?.checked_add(of_months)?.checked_add(day)?;
     days.checked_sub(719_469)
 }
@@ -165,8 +166,16 @@ mod tests {
     #[test]
     fn other_lines_have_no_moment() {
         for line in [
-            "", "[", "Stack trace:", "#0 /var/www/a.php(1): x()", "2026/13/01 00:00:00", "2026-01-01 24:00:00",
-            "127.0.0.1 - -", "99999999999999999999-1-1", "[Sun", "12 3:4:5",
+            "",
+            "[",
+            "Stack trace:",
+            "#0 /var/www/a.php(1): x()",
+            "2026/13/01 00:00:00",
+            "2026-01-01 24:00:00",
+            "127.0.0.1 - -",
+            "99999999999999999999-1-1",
+            "[Sun",
+            "12 3:4:5",
         ] {
             assert_eq!(stamp(line.as_bytes()), None, "{line}");
         }

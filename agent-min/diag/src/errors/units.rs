@@ -56,7 +56,8 @@ impl Unit {
         }
         let runs = self.started >= self.failed.last && self.started.saturating_add(RUNS_S) <= now;
         if self.failed.count > FAILURES && !runs {
-            let finding = Finding::new(FindingId::SysCrashLoop, Severity::Warning).with(facts(self.failed.count));
+            let finding =
+                Finding::new(FindingId::SysCrashLoop, Severity::Warning).with(facts(self.failed.count));
             notes.found(because(finding, &self.failed));
         }
     }
@@ -118,6 +119,7 @@ pub fn killed(text: &str) -> Option<(&str, u64)> {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 mod tests {
     use proptest::prelude::*;
 
@@ -159,11 +161,16 @@ mod tests {
     #[test]
     fn who_was_killed_is_read_and_who_is_needed_counts_more() {
         let line = |name: &str| {
-            format!("Out of memory: Killed process 99 ({name}) total-vm:900kB, anon-rss:300kB, file-rss:0kB, UID:110")
+            format!(
+                "Out of memory: Killed process 99 ({name}) total-vm:900kB, anon-rss:300kB, file-rss:0kB, UID:110"
+            )
         };
         assert_eq!(killed(&line("mariadbd")), Some(("mariadbd", 300 * 1024)));
         assert_eq!(killed(&format!("Memory cgroup {}", line("php").to_lowercase())), None);
-        assert_eq!(killed("Memory cgroup out of memory: Killed process 7 (php-fpm8.2) x"), Some(("php-fpm8.2", 0)));
+        assert_eq!(
+            killed("Memory cgroup out of memory: Killed process 7 (php-fpm8.2) x"),
+            Some(("php-fpm8.2", 0))
+        );
         let judged = |messages: &[(u64, &str)]| {
             let (mut all, mut notes) = (Killed::default(), Notes::default());
             messages.iter().for_each(|(age, name)| all.message(NOW, NOW - age, &line(name)));

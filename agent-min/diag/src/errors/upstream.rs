@@ -9,10 +9,11 @@ use std::time::Duration;
 use secmon_wire::ActionId;
 use secmon_wire::diag::{FactName, Facts, Finding, FindingId, Severity};
 
-use super::NOW_S;
-use super::said::{Failure, Request, Said};
+use super::listening::{Listening, same_run};
+use super::said::{Failure, Said};
 use super::tally::{Tallies, Tally};
 use super::web::because;
+use super::{NOW_S, START_S};
 use crate::Notes;
 use crate::discover::Details;
 use crate::host::{Denied, Endpoint, Host};
@@ -26,10 +27,8 @@ const BURST_S: u64 = 60;
 const LATE: u64 = 3;
 /// Workers that hung up in ten minutes.
 const HANG_UPS: u64 = 3;
-/// What is read of the list of local sockets; under a flood it has a row for each that waits.
-const SOCKETS_MAX: usize = 1024 * 1024;
 /// How long a connection to a local address may take.
-const CONNECT: Duration = Duration::from_millis(200);
+pub(super) const CONNECT: Duration = Duration::from_millis(200);
 /// What both servers wait for PHP where nothing is said.
 const WAIT_S: (u64, u64) = (60, 300);
 
@@ -39,17 +38,16 @@ pub(crate) struct Upstream {
     now: u64,
     /// When the newest master of PHP-FPM started: what was before is over.
     started: u64,
-    absent: Tallies,
-    refused: Tallies,
+    down: Tallies,
     permission: Tallies,
     full: Tally,
     hung_up: Tally,
+    hung_up_lately: Tally,
+    big_headers: Tally,
     late: Tally,
     late_paths: Tallies,
     late_hosts: Tallies,
-    failed: Tally,
     failed_hosts: Tallies,
-    code: u64,
     kind: WebKind,
 }
 
@@ -58,71 +56,98 @@ impl Upstream {
         Self {
             now,
             started,
-            absent: Tallies::default(),
-            refused: Tallies::default(),
+            down: Tallies::default(),
             permission: Tallies::default(),
             full: Tally::default(),
             hung_up: Tally::default(),
+            hung_up_lately: Tally::default(),
+            big_headers: Tally::default(),
             late: Tally::default(),
             late_paths: Tallies::default(),
             late_hosts: Tallies::default(),
-            failed: Tally::default(),
             failed_hosts: Tallies::default(),
-            code: 502,
             kind: WebKind::Nginx,
         }
     }
 
     /// Takes a line of a server of this kind in.
     pub(crate) fn said(&mut self, kind: WebKind, at: u64, said: &Said<'_>, line: &[u8]) {
-        if at <= self.started {
+        // What a socket can still show needs no such limit.
+        let before = at <= self.started.saturating_add(START_S);
+        if before
+            && !matches!(
+                said,
+                Said::Unreachable(Failure::Absent | Failure::Refused | Failure::Permission, ..)
+            )
+        {
             return;
         }
         let within = |seconds: u64| at.saturating_add(seconds) >= self.now;
-        match *said {
+        let request = match *said {
             Said::Unreachable(failure, to, request) if within(FIVE_MINUTES_S) => {
                 match failure {
-                    Failure::Absent => self.absent.add(to, at, line),
-                    Failure::Refused => self.refused.add(to, at, line),
+                    Failure::Absent | Failure::Refused => self.down.add(to, at, line),
                     Failure::Permission => self.permission.add(to, at, line),
                     Failure::Full => self.full.add(at, line),
                 }
-                self.failure(kind, at, &request, line);
+                request
             }
             Said::HungUp(request) if within(TEN_MINUTES_S) => {
                 self.hung_up.add(at, line);
                 if within(FIVE_MINUTES_S) {
-                    self.failure(kind, at, &request, line);
+                    self.hung_up_lately.add(at, line);
                 }
+                request
             }
-            Said::BigHeader(request) if within(FIVE_MINUTES_S) => self.failure(kind, at, &request, line),
+            Said::BigHeader(request) if within(FIVE_MINUTES_S) => {
+                self.big_headers.add(at, line);
+                request
+            }
             Said::NoAnswer(request) if within(FIVE_MINUTES_S) => {
                 self.kind = kind;
                 self.late.add(at, line);
                 self.late_paths.add(request.path, at, line);
                 self.late_hosts.add(request.host, at, line);
+                return;
             }
-            _ => {}
-        }
-    }
-
-    /// Each of these was an answer 502, or with Apache 503.
-    fn failure(&mut self, kind: WebKind, at: u64, request: &Request<'_>, line: &[u8]) {
-        self.code = if kind == WebKind::Apache { 503 } else { 502 };
-        self.failed.add(at, line);
+            _ => return,
+        };
+        self.kind = kind;
         self.failed_hosts.add(request.host, at, line);
     }
 
     /// Says what it comes to.
-    pub(crate) fn judge(&self, host: &dyn Host, stack: &Stack, details: &dyn Fn(WebKind) -> Details, notes: &mut Notes) {
+    pub(crate) fn judge(
+        &self,
+        host: &dyn Host,
+        stack: &Stack,
+        details: &dyn Fn(WebKind) -> Details,
+        notes: &mut Notes,
+    ) {
         let sockets = Listening::read(host);
-        for (to, tally) in self.absent.iter().chain(self.refused.iter()) {
-            notes_down(host, &sockets, to, tally, notes);
+        let mut failing: Vec<&Tally> = Vec::new();
+        for (to, tally) in self.down.iter() {
+            if !self.is_asked_no_more(to, tally, stack, details)
+                && note_down(host, &sockets, to, tally, notes)
+            {
+                failing.push(tally);
+            }
         }
         for (to, tally) in self.permission.iter() {
-            self.judge_permission(host, to, tally, notes);
+            if self.is_now(tally)
+                && !may_be_opened(host, to, tally)
+                && !self.is_asked_no_more(to, tally, stack, details)
+            {
+                failing.push(tally);
+                let facts = Facts::new().text(FactName::File, to);
+                notes.found(because(
+                    Finding::new(FindingId::PhpSockPerm, Severity::Critical).with(facts),
+                    tally,
+                ));
+            }
         }
         if self.is_now(&self.full) {
+            failing.push(&self.full);
             notes.found(because(Finding::new(FindingId::PhpBacklogFull, Severity::Critical), &self.full));
         }
         if self.hung_up.count >= HANG_UPS {
@@ -130,26 +155,40 @@ impl Upstream {
             let finding = Finding::new(FindingId::PhpWorkerCrash, Severity::Warning).with(facts);
             notes.found(because(finding, &self.hung_up).action(ActionId::RestartPhp));
         }
-        if self.failed.three_within(BURST_S) && self.is_now(&self.failed) {
-            let facts = Facts::new()
-                .text(FactName::Host, &shown_host(&self.failed_hosts, stack))
-                .number(FactName::Code, self.code)
-                .number(FactName::Count, self.failed.count);
-            let finding = Finding::new(FindingId::Http502, Severity::Critical).with(facts);
-            notes.found(because(finding, &self.failed));
-        }
+        failing
+            .extend([&self.hung_up_lately, &self.big_headers].into_iter().filter(|tally| self.is_now(tally)));
+        self.judge_failing(&failing, stack, notes);
         self.judge_late(stack, details, notes);
     }
 
-    fn judge_permission(&self, host: &dyn Host, to: &str, tally: &Tally, notes: &mut Notes) {
-        /// `S_IWOTH`: whoever may write to a socket may connect to it.
-        const WRITABLE_BY_ALL: u32 = 0o002;
-        let metadata = host.metadata(to);
-        let mended = metadata.is_ok_and(|it| it.modified > tally.last || it.mode & WRITABLE_BY_ALL != 0);
-        if self.is_now(tally) && !mended {
-            let facts = Facts::new().text(FactName::File, to);
-            notes.found(because(Finding::new(FindingId::PhpSockPerm, Severity::Critical).with(facts), tally));
-        }
+    /// Of the causes that still are there, one must have cost several answers within a minute.
+    fn judge_failing(&self, failing: &[&Tally], stack: &Stack, notes: &mut Notes) {
+        let burst = |tally: &&&Tally| tally.three_within(BURST_S) && self.is_now(tally);
+        let Some(worst) = failing.iter().filter(burst).max_by_key(|tally| tally.count) else { return };
+        let count = failing.iter().fold(0_u64, |sum, tally| sum.saturating_add(tally.count));
+        // nginx says 502 where Apache says 503.
+        let code = if self.kind == WebKind::Apache { 503 } else { 502 };
+        let facts = Facts::new()
+            .text(FactName::Host, &shown_host(&self.failed_hosts, stack))
+            .number(FactName::Code, code)
+            .number(FactName::Count, count);
+        notes.found(because(Finding::new(FindingId::Http502, Severity::Critical).with(facts), worst));
+    }
+
+    /// Whether the configuration was changed since, and no site wants this socket any more.
+    fn is_asked_no_more(
+        &self,
+        to: &str,
+        tally: &Tally,
+        stack: &Stack,
+        details: &dyn Fn(WebKind) -> Details,
+    ) -> bool {
+        let wants = |endpoint: &Endpoint| match endpoint {
+            Endpoint::Unix(path) => path == to || same_run(path, to),
+            Endpoint::Tcp(address) => address.to_string() == to,
+        };
+        let wanted = stack.sites.iter().filter_map(|site| site.php.as_ref()).any(wants);
+        !wanted && details(self.kind).changed >= tally.last
     }
 
     fn judge_late(&self, stack: &Stack, details: &dyn Fn(WebKind) -> Details, notes: &mut Notes) {
@@ -180,22 +219,29 @@ fn shown_host(hosts: &Tallies, stack: &Stack) -> String {
     known.or_else(|| names.next()).map_or_else(|| "the site".to_owned(), Clone::clone)
 }
 
+/// Whether a socket was made anew since, or anybody may connect to it now.
+fn may_be_opened(host: &dyn Host, to: &str, tally: &Tally) -> bool {
+    /// `S_IWOTH`: whoever may write to a socket may connect to it.
+    const WRITABLE_BY_ALL: u32 = 0o002;
+    host.metadata(to).is_ok_and(|it| it.modified >= tally.last || it.mode & WRITABLE_BY_ALL != 0)
+}
+
 /// Looks whether PHP is still unreachable at this socket or address, and notes it then.
-fn notes_down(host: &dyn Host, sockets: &Listening, to: &str, tally: &Tally, notes: &mut Notes) {
+fn note_down(host: &dyn Host, sockets: &Listening, to: &str, tally: &Tally, notes: &mut Notes) -> bool {
     let facts = Facts::new().text(FactName::File, to);
     let id = if to.starts_with('/') {
         if sockets.has(host, to) {
-            return;
+            return false;
         }
         match host.metadata(to) {
             Err(Denied::Absent) => FindingId::PhpDownNosock,
             _ => FindingId::PhpDownStale,
         }
     } else {
-        let Ok(address) = to.parse() else { return };
+        let Ok(address) = to.parse() else { return false };
         match host.connect(&Endpoint::Tcp(address), CONNECT) {
             Err(Denied::Refused) => FindingId::PhpDownNosock,
-            _ => return,
+            _ => return false,
         }
     };
     let finding = Finding::new(id, Severity::Critical);
@@ -203,66 +249,10 @@ fn notes_down(host: &dyn Host, sockets: &Listening, to: &str, tally: &Tally, not
         let facts = facts.text(FactName::What, &other);
         let finding = Finding::new(FindingId::PhpSockMismatch, Severity::Critical).with(facts);
         notes.found(because(finding, tally));
-        return;
+        return true;
     }
     notes.found(because(finding.with(facts), tally).action(ActionId::RestartPhp));
-}
-
-/// The local sockets that somebody listens on.
-struct Listening(Option<Vec<String>>);
-
-impl Listening {
-    fn read(host: &dyn Host) -> Self {
-        let text = host.read("/proc/net/unix", SOCKETS_MAX).ok().filter(|text| text.len() < SOCKETS_MAX);
-        Self(text.map(|text| listening(&text)))
-    }
-
-    /// Whether somebody listens there; where the list can't be read, a connection tells.
-    fn has(&self, host: &dyn Host, path: &str) -> bool {
-        match &self.0 {
-            Some(paths) => paths.iter().any(|known| known == path || same_run(known, path)),
-            None => {
-                let tried = host.connect(&Endpoint::Unix(path.to_owned()), CONNECT);
-                !matches!(tried, Err(Denied::Refused | Denied::Absent))
-            }
-        }
-    }
-
-    /// Another socket of PHP-FPM beside this one.
-    fn sibling(&self, path: &str) -> Option<String> {
-        let (directory, _) = path.rsplit_once('/').filter(|(_, name)| name.contains("php"))?;
-        let beside = |known: &&String| {
-            known.rsplit_once('/').is_some_and(|(other, name)| {
-                (other == directory || same_run(other, directory)) && name.starts_with("php") && name.ends_with(".sock")
-            })
-        };
-        self.0.as_ref()?.iter().find(beside).cloned()
-    }
-}
-
-/// `/var/run` is `/run`.
-fn same_run(one: &str, other: &str) -> bool {
-    let plain = |path: &str| path.strip_prefix("/var").filter(|rest| rest.starts_with("/run")).is_some();
-    (plain(one) || plain(other)) && one.trim_start_matches("/var") == other.trim_start_matches("/var")
-}
-
-/// The paths in `/proc/net/unix` that are listened on.
-pub fn listening(text: &[u8]) -> Vec<String> {
-    /// `__SO_ACCEPTCON` in the column of flags.
-    const LISTENS: &str = "00010000";
-    /// More paths are not kept.
-    const PATHS_MAX: usize = 1024;
-    let mut paths = Vec::new();
-    for line in text.split(|c| *c == b'\n') {
-        let line = String::from_utf8_lossy(line);
-        // A path may have blanks; it is the last column.
-        let mut fields = line.splitn(2, " /");
-        let (Some(before), Some(path)) = (fields.next(), fields.next()) else { continue };
-        if before.split_ascii_whitespace().nth(3) == Some(LISTENS) && paths.len() < PATHS_MAX {
-            paths.push(format!("/{path}"));
-        }
-    }
-    paths
+    true
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Lines about PHP, and what the sockets say to them.
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
-use proptest::prelude::*;
-
+use super::super::said::Request;
 use super::*;
 use crate::discover::fake::FakeHost;
 
@@ -19,12 +19,21 @@ fn host(sockets: &str) -> FakeHost {
 }
 
 fn judged(host: &FakeHost, started: u64, lines: &[(u64, Said<'_>)]) -> Vec<Finding> {
+    judged_after_change(host, started, 0, lines)
+}
+
+fn judged_after_change(
+    host: &FakeHost,
+    started: u64,
+    changed: u64,
+    lines: &[(u64, Said<'_>)],
+) -> Vec<Finding> {
     let mut upstream = Upstream::new(NOW, started);
     for (age, said) in lines {
         upstream.said(WebKind::Nginx, NOW - age, said, b"the line");
     }
     let mut notes = Notes::default();
-    upstream.judge(host, &Stack::default(), &|_| Details::default(), &mut notes);
+    upstream.judge(host, &Stack::default(), &|_| Details { changed, ..Details::default() }, &mut notes);
     notes.findings().to_vec()
 }
 
@@ -46,7 +55,6 @@ fn a_socket_that_is_gone_stale_or_back_is_told_apart() {
     assert_eq!(action, Some(ActionId::RestartPhp));
     for lines in [absent, refused] {
         assert!(ids(&host(&listens(SOCKET)).file(SOCKET, ""), &lines).is_empty());
-        assert!(judged(&host(""), NOW - 5, &lines).is_empty(), "before PHP started");
     }
     assert!(ids(&host(""), &[(301, Said::Unreachable(Failure::Absent, SOCKET, ASKED))]).is_empty());
 }
@@ -66,9 +74,20 @@ fn another_version_that_listens_beside_is_what_the_site_should_want() {
     let findings = judged(&host, 0, &unreachable(Failure::Absent));
     assert_eq!(findings[0].id, FindingId::PhpSockMismatch);
     assert_eq!(findings[0].action, None);
-    assert_eq!(findings[0].to_string(), format!(
-        "The site wants PHP at {SOCKET}, and only /var/run/php/php8.3-fpm.sock runs"
-    ));
+    assert_eq!(
+        findings[0].to_string(),
+        format!("The site wants PHP at {SOCKET}, and only /var/run/php/php8.3-fpm.sock runs")
+    );
+}
+
+#[test]
+fn a_socket_that_no_site_wants_any_more_is_nobodys_problem() {
+    for failure in [Failure::Absent, Failure::Permission] {
+        let lines = unreachable(failure);
+        let host = host("");
+        assert_eq!(judged_after_change(&host, 0, NOW - 10, &lines).len(), 1);
+        assert!(judged_after_change(&host, 0, NOW - 9, &lines).is_empty());
+    }
 }
 
 #[test]
@@ -84,7 +103,10 @@ fn a_socket_that_may_not_be_opened_is_said_until_it_is_made_anew() {
     let there = |modified| host("").file_of(SOCKET, b"", modified);
     assert_eq!(ids(&there(NOW - 60), &lines), [FindingId::PhpSockPerm]);
     assert!(ids(&there(NOW - 3), &lines).is_empty());
-    assert!(ids(&there(NOW - 500), &[(NOW_S + 1, Said::Unreachable(Failure::Permission, SOCKET, ASKED))]).is_empty());
+    assert!(
+        ids(&there(NOW - 500), &[(NOW_S + 1, Said::Unreachable(Failure::Permission, SOCKET, ASKED))])
+            .is_empty()
+    );
 }
 
 #[test]
@@ -106,31 +128,18 @@ fn a_burst_of_failed_answers_is_an_error_of_the_gateway() {
 }
 
 #[test]
+fn answers_that_failed_while_php_was_away_are_over_when_it_is_back() {
+    let lines = [9, 8, 7].map(|age| (age, Said::Unreachable(Failure::Refused, SOCKET, ASKED)));
+    let down = host("").file(SOCKET, "");
+    assert_eq!(ids(&down, &lines), [FindingId::PhpDownStale, FindingId::Http502]);
+    assert!(ids(&host(&listens(SOCKET)).file(SOCKET, ""), &lines).is_empty());
+}
+
+#[test]
 fn late_answers_count_from_three_in_five_minutes() {
     let late = |count| vec![(300, Said::NoAnswer(ASKED)); count];
     assert_eq!(ids(&host(""), &late(3)), [FindingId::Http504]);
     assert!(ids(&host(""), &late(2)).is_empty());
     let said = judged(&host(""), 0, &late(3))[0].to_string();
     assert_eq!(said, "the site: PHP takes longer than 60 s; slowest /shop (3 in 5 min)");
-}
-
-#[test]
-fn listening_sockets_are_those_with_their_flag() {
-    let text = format!(
-        "{HEAD}{}0000: 00000003 00000000 00000000 0001 03 1 /run/php/other.sock\n\
-         0000: 00000002 00000000 00010000 0001 01 2 @abstract\n\
-         0000: 00000002 00000000 00010000 0001 01 2\n{}",
-        listens(SOCKET),
-        listens("/run/with blank")
-    );
-    assert_eq!(listening(text.as_bytes()), [SOCKET, "/run/with blank"]);
-    let real = std::fs::read("/proc/net/unix").expect("a kernel");
-    assert!(listening(&real).iter().all(|path| path.starts_with('/')));
-}
-
-proptest! {
-    #[test]
-    fn any_list_is_read(text in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _paths = listening(&text);
-    }
 }

@@ -5,9 +5,9 @@
 use secmon_wire::ActionId;
 use secmon_wire::diag::{FactName, Facts, Finding, FindingId, Severity};
 
-use super::NOW_S;
 use super::said::Said;
 use super::tally::{Tallies, Tally};
+use super::{NOW_S, START_S};
 use crate::Notes;
 use crate::discover::Details;
 use crate::host::Host;
@@ -73,14 +73,18 @@ impl<'a> Web<'a> {
     /// Takes a line in. What was said before the server started is over.
     pub(crate) fn said(&mut self, at: u64, said: &Said<'_>, line: &[u8]) {
         let started = self.server.master.map_or(0, |master| master.started);
-        if at <= started {
+        if at <= started.saturating_add(START_S) {
             return;
         }
         let within = |seconds: u64| at.saturating_add(seconds) >= self.now;
         match *said {
-            Said::Broken(file) if within(DOWN_S) => self.cannot_start(at, Broken::Configuration(owned(file)), line),
+            Said::Broken(file) if within(DOWN_S) => {
+                self.cannot_start(at, Broken::Configuration(owned(file)), line)
+            }
             Said::PortTaken(port) if within(DOWN_S) => self.cannot_start(at, Broken::Port(port), line),
-            Said::KeyMismatch(file) if within(DOWN_S) => self.cannot_start(at, Broken::Key(owned(file)), line),
+            Said::KeyMismatch(file) if within(DOWN_S) => {
+                self.cannot_start(at, Broken::Key(owned(file)), line)
+            }
             Said::NoConnections(limit) if within(LATELY_S) => {
                 self.connections = limit;
                 self.no_connections.add(at, line);
@@ -92,7 +96,9 @@ impl<'a> Web<'a> {
             Said::WorkersBusy if within(LATELY_S) => self.workers_busy.add(at, line),
             Said::NoHandles if within(LATELY_S) => self.no_handles.add(at, line),
             // Scanners post junk anywhere; people come from a page, or upload to WordPress.
-            Said::TooLarge(request) if within(HOUR_S) && (request.referred || request.path.contains("/wp-admin/")) => {
+            Said::TooLarge(request)
+                if within(HOUR_S) && (request.referred || request.path.contains("/wp-admin/")) =>
+            {
                 self.too_large.add(request.path, at, line);
             }
             Said::BigHeader(request) if within(HOUR_S) => self.big_headers.add(request.path, at, line),
@@ -112,7 +118,13 @@ impl<'a> Web<'a> {
     }
 
     /// Says what it comes to. `details` reads the configuration again, and only where that is needed.
-    pub(crate) fn judge(&self, host: &dyn Host, stack: &Stack, details: &dyn Fn() -> Details, notes: &mut Notes) {
+    pub(crate) fn judge(
+        &self,
+        host: &dyn Host,
+        stack: &Stack,
+        details: &dyn Fn() -> Details,
+        notes: &mut Notes,
+    ) {
         self.judge_start(host, stack, details, notes);
         let name = || Facts::new().text(FactName::Name, &self.server.name);
         let full = |tally: &Tally| self.urgent(tally);
@@ -196,7 +208,10 @@ impl<'a> Web<'a> {
             && !changed_since(tally)
         {
             let facts = Facts::new().number(FactName::Count, tally.count).text(FactName::Path, path);
-            notes.found(because(Finding::new(FindingId::WebUpstreamHeader, Severity::Warning).with(facts), tally));
+            notes.found(because(
+                Finding::new(FindingId::WebUpstreamHeader, Severity::Warning).with(facts),
+                tally,
+            ));
         }
     }
 

@@ -1,4 +1,5 @@
 //! Both sides of each threshold, and what mends or outdates a line.
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
 use secmon_wire::diag::Fact;
 
@@ -73,7 +74,10 @@ fn a_configuration_is_broken_until_somebody_changes_it_or_the_server_starts() {
 fn a_key_that_does_not_fit_is_its_own_finding() {
     let mismatch = [(60, Said::KeyMismatch(Some("/etc/ssl/b.key")))];
     let host = |modified| FakeHost::new(NOW).file_of("/etc/ssl/b.key", b"", modified);
-    assert_eq!(ids(&Case { host: host(NOW - 90), ..Case::default() }, &mismatch), [FindingId::TlsKeyMismatch]);
+    assert_eq!(
+        ids(&Case { host: host(NOW - 90), ..Case::default() }, &mismatch),
+        [FindingId::TlsKeyMismatch]
+    );
     assert!(ids(&Case { host: host(NOW - 30), ..Case::default() }, &mismatch).is_empty());
     // A key that may not be looked at is not mended by that.
     let refused = Case { host: FakeHost::new(NOW).refuse("/etc/ssl/b.key"), ..Case::default() };
@@ -129,7 +133,8 @@ fn uploads_count_per_page_and_junk_of_scanners_does_not() {
     assert!(ids(&case, &lines(upload("/xmlrpc.php", false), 50)).is_empty());
     assert_eq!(ids(&case, &lines(upload("/wp-admin/async-upload.php", false), 5)), [FindingId::Web413]);
     assert!(ids(&Case { changed: NOW, ..Case::default() }, &lines(upload("/shop", true), 5)).is_empty());
-    let header = |count| vec![(9, Said::BigHeader(Request { path: "/login", host: "", referred: false })); count];
+    let header =
+        |count| vec![(9, Said::BigHeader(Request { path: "/login", host: "", referred: false })); count];
     assert_eq!(ids(&case, &header(3)), [FindingId::WebUpstreamHeader]);
     assert!(ids(&case, &header(2)).is_empty());
 }

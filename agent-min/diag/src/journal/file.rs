@@ -6,10 +6,8 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
+use super::blocks::{Blocks, Source};
 use super::siphash::siphash24;
-
-/// What reads the file: fills the buffer from an offset on, and says how much there was.
-pub type Source<'a> = &'a dyn Fn(u64, &mut [u8]) -> Option<usize>;
 
 /// Why nothing can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +35,6 @@ const ITEMS_MAX: u64 = 64;
 const PIECES_MAX: usize = 64;
 /// Data with the same place in the hash table.
 const CHAIN_MAX: usize = 256;
-/// What is read at once, how much of it is kept, and how often there may be a read in one file.
-const BLOCK: usize = 4096;
-const BLOCKS: usize = 32;
-const READS_MAX: usize = 8192;
 /// Fields that are known to be no message: most entries share them.
 const OTHERS_MAX: usize = 128;
 
@@ -74,7 +68,7 @@ impl std::fmt::Debug for Journal<'_> {
 impl<'a> Journal<'a> {
     /// Reads the header.
     pub fn open(source: Source<'a>) -> Result<Self, Unreadable> {
-        let mut blocks = Blocks { source, kept: Vec::new(), oldest: 0, reads_left: READS_MAX };
+        let mut blocks = Blocks::new(source);
         let header: [u8; 208] = blocks.array(0).ok_or(Unreadable::Broken)?;
         let flags = field32(&header, 12);
         if header.get(..8) != Some(SIGNATURE) || flags & !KNOWN != 0 {
@@ -125,7 +119,8 @@ impl<'a> Journal<'a> {
                 return None;
             }
             let head: [u8; 64] = self.object(at, DATA)?;
-            let whole = field64(&head, 8).checked_sub(self.payload())? == u64::try_from(content.len()).ok()?;
+            let whole =
+                field64(&head, 8).checked_sub(self.payload())? == u64::try_from(content.len()).ok()?;
             if field64(&head, 16) == hash && whole {
                 let mut same = vec![0; content.len()];
                 self.blocks.read(at.checked_add(self.payload())?, &mut same)?;
@@ -230,57 +225,6 @@ impl<'a> Journal<'a> {
     /// Where a data object's content begins.
     const fn payload(&self) -> u64 {
         if self.compact { 72 } else { 64 }
-    }
-}
-
-/// Pieces of the file that were read last.
-struct Blocks<'a> {
-    source: Source<'a>,
-    kept: Vec<(u64, Vec<u8>)>,
-    oldest: usize,
-    reads_left: usize,
-}
-
-impl Blocks<'_> {
-    fn array<const N: usize>(&mut self, at: u64) -> Option<[u8; N]> {
-        let mut out = [0; N];
-        self.read(at, &mut out)?;
-        Some(out)
-    }
-
-    fn read(&mut self, at: u64, out: &mut [u8]) -> Option<()> {
-        let mut filled = 0;
-        while filled < out.len() {
-            let from = at.checked_add(u64::try_from(filled).ok()?)?;
-            let block = from / BLOCK as u64;
-            let inside = usize::try_from(from % BLOCK as u64).ok()?;
-            let bytes = self.block(block)?.get(inside..).filter(|bytes| !bytes.is_empty())?;
-            let room = out.get_mut(filled..)?;
-            let count = bytes.len().min(room.len());
-            room.get_mut(..count)?.copy_from_slice(bytes.get(..count)?);
-            filled = filled.checked_add(count)?;
-        }
-        Some(())
-    }
-
-    fn block(&mut self, number: u64) -> Option<&[u8]> {
-        if let Some(known) = self.kept.iter().position(|(kept, _)| *kept == number) {
-            return self.kept.get(known).map(|(_, bytes)| bytes.as_slice());
-        }
-        self.reads_left = self.reads_left.checked_sub(1)?;
-        let mut bytes = vec![0; BLOCK];
-        let count = (self.source)(number.checked_mul(BLOCK as u64)?, &mut bytes)?;
-        bytes.truncate(count);
-        let slot = if self.kept.len() < BLOCKS {
-            self.kept.push((number, bytes));
-            self.kept.len().checked_sub(1)?
-        } else {
-            let slot = self.oldest;
-            *self.kept.get_mut(slot)? = (number, bytes);
-            self.oldest = slot.checked_add(1)?.checked_rem(BLOCKS)?;
-            slot
-        };
-        self.kept.get(slot).map(|(_, bytes)| bytes.as_slice())
     }
 }
 

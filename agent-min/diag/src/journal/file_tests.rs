@@ -1,4 +1,5 @@
 //! Journals as systemd lays them out, made here, and real ones where the testbed's hosts left some.
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
 use std::path::PathBuf;
 
@@ -138,10 +139,10 @@ fn the_newest_messages_of_a_unit_are_read_in_both_layouts() {
         assert_eq!(all.len(), 20);
         assert_eq!(all[0], (NOW, "number 0".into()));
         assert_eq!(all[19], (NOW + 57, "number 57".into()));
-        assert_eq!(messages(&bytes, "_SYSTEMD_UNIT=b.service", 0, 2), [
-            (NOW + 58, "number 58".into()),
-            (NOW + 59, "number 59".into())
-        ]);
+        assert_eq!(
+            messages(&bytes, "_SYSTEMD_UNIT=b.service", 0, 2),
+            [(NOW + 58, "number 58".into()), (NOW + 59, "number 59".into())]
+        );
         assert_eq!(messages(&bytes, "_SYSTEMD_UNIT=a.service", NOW + 54, 100).len(), 2);
         assert!(messages(&bytes, "_SYSTEMD_UNIT=c.service", 0, 100).is_empty());
     }
@@ -149,11 +150,14 @@ fn the_newest_messages_of_a_unit_are_read_in_both_layouts() {
 
 #[test]
 fn a_compressed_or_missing_message_is_left_out() {
-    let mut bytes = journal(false, &[
-        (NOW, vec!["U=1", "MESSAGE=one"]),
-        (NOW, vec!["U=1", "OTHER=two"]),
-        (NOW, vec!["U=1", "MESSAGE=three"]),
-    ]);
+    let mut bytes = journal(
+        false,
+        &[
+            (NOW, vec!["U=1", "MESSAGE=one"]),
+            (NOW, vec!["U=1", "OTHER=two"]),
+            (NOW, vec!["U=1", "MESSAGE=three"]),
+        ],
+    );
     let at = bytes.windows(11).position(|part| part == b"MESSAGE=one").expect("there") - 64;
     bytes[at + 1] = 4;
     assert_eq!(messages(&bytes, "U=1", 0, 9), [(NOW, "three".into())]);
@@ -188,9 +192,11 @@ fn lists_that_lead_in_circles_end() {
 #[test]
 fn journals_of_real_hosts_are_read() {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = target.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target")));
+    let target =
+        target.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target")));
     let dir = std::env::var_os("SECMON_TESTBED_DIR").map_or_else(|| target.join("testbed"), PathBuf::from);
-    let directories = |path: PathBuf| std::fs::read_dir(path).into_iter().flatten().flatten().map(|it| it.path());
+    let directories =
+        |path: PathBuf| std::fs::read_dir(path).into_iter().flatten().flatten().map(|it| it.path());
     let found: Vec<PathBuf> = directories(dir)
         .flat_map(|host| directories(host.join("files/var/log/journal")))
         .map(|of_machine| of_machine.join("system.journal"))

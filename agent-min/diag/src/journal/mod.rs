@@ -4,11 +4,13 @@
 //! Only the file that is written now is read, of it at most some hundred messages of each service; messages of 512
 //! bytes and more may be compressed, and are left out.
 
+mod blocks;
 mod file;
 mod siphash;
 
 use secmon_wire::diag::WhyNotChecked;
 
+pub use blocks::Source;
 pub use file::{Entry, Journal, Unreadable};
 
 use crate::discover;

@@ -1,4 +1,4 @@
-//! MariaDB, MySQL and PostgreSQL: where they listen, keep their data and log.
+//! MariaDB and MySQL: where they listen, keep their data and log.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
@@ -23,18 +23,10 @@ const PROGRAMS: [(&str, DatabaseKind); 6] = [
 /// Where the socket is, if nothing says it: Debian and Alpine, RHEL, sources.
 const SOCKETS: [&str; 3] = ["/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"];
 /// What both servers use where nothing is said.
-const BUFFER_POOL: u64 = 128 << 20;
-/// Clusters of PostgreSQL on one host.
-const CLUSTERS_MAX: usize = 8;
+pub(super) const BUFFER_POOL: u64 = 128 << 20;
 
-/// All servers that are installed.
-pub(crate) fn read(files: &mut Files<'_>) -> Vec<Database> {
-    let mut out: Vec<Database> = mysql(files).into_iter().collect();
-    out.extend(postgres(files));
-    out
-}
-
-fn mysql(files: &mut Files<'_>) -> Option<Database> {
+/// The server, if it is installed.
+pub(crate) fn read(files: &mut Files<'_>) -> Option<Database> {
     let host = files.host();
     let kind = PROGRAMS.iter().find(|(path, _)| host.metadata(path).is_ok()).map(|(_, kind)| *kind)?;
     let mut settings = Settings::default();
@@ -145,81 +137,13 @@ impl Settings {
     }
 }
 
-fn postgres(files: &mut Files<'_>) -> Vec<Database> {
-    // Debian has a directory for each version and cluster; the others keep the configuration with the data.
-    let mut out = Vec::new();
-    for path in files.expand("/etc/postgresql/*/*/postgresql.conf") {
-        let mut parts = path.rsplit('/').skip(1);
-        let (cluster, version) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let data = format!("/var/lib/postgresql/{version}/{cluster}");
-        let log = format!("/var/log/postgresql/postgresql-{version}-{cluster}.log");
-        out.push(one_postgres(files, &path, format!("postgresql@{version}-{cluster}"), data, Some(log)));
-    }
-    for pattern in ["/var/lib/pgsql/data/postgresql.conf", "/var/lib/pgsql/*/data/postgresql.conf"] {
-        for path in files.expand(pattern) {
-            // The data directory is the server's own: often nobody else may look into it.
-            let Some(data) = path.strip_suffix("/postgresql.conf") else { continue };
-            if files.host().metadata(data).is_err() || out.len() >= CLUSTERS_MAX {
-                continue;
-            }
-            let version = data.trim_start_matches("/var/lib/pgsql/").trim_end_matches("/data");
-            let unit = match version {
-                "data" | "" => "postgresql".to_owned(),
-                version => format!("postgresql-{version}"),
-            };
-            let data = data.to_owned();
-            out.push(one_postgres(files, &path, unit, data, None));
-        }
-    }
-    out.truncate(CLUSTERS_MAX);
-    out
-}
-
-fn one_postgres(
-    files: &mut Files<'_>,
-    path: &str,
-    unit: String,
-    data: String,
-    log: Option<String>,
-) -> Database {
-    let text = files.read(path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let (mut port, mut directory, mut buffers, mut connections) = (5432_u16, None, None, None);
-    let mut data = data;
-    for text in text.lines() {
-        match line(text) {
-            Some(Line::Setting("port", value)) => port = value.parse().unwrap_or(port),
-            Some(Line::Setting("unix_socket_directories", value)) => {
-                directory =
-                    value.split(',').map(str::trim).find(|path| path.starts_with('/')).map(str::to_owned);
-            }
-            Some(Line::Setting("shared_buffers", value)) => buffers = bytes(value),
-            Some(Line::Setting("max_connections", value)) => connections = value.parse().ok(),
-            Some(Line::Setting("data_directory", value)) if value.starts_with('/') => {
-                value.clone_into(&mut data)
-            }
-            _ => {}
-        }
-    }
-    let directory = directory.unwrap_or_else(|| "/var/run/postgresql".to_owned());
-    Database {
-        kind: DatabaseKind::Postgres,
-        unit,
-        listen: Endpoint::Unix(format!("{directory}/.s.PGSQL.{port}")),
-        data: Some(data),
-        error_log: log,
-        buffer_pool: buffers.unwrap_or(BUFFER_POOL),
-        max_connections: connections,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::discover::fake::FakeHost;
 
     fn databases(host: &FakeHost) -> Vec<Database> {
-        read(&mut Files::new(host))
+        read(&mut Files::new(host)).into_iter().collect()
     }
 
     #[test]
@@ -276,31 +200,5 @@ mod tests {
         assert_eq!(db.listen, Endpoint::Unix("/var/lib/mysql/mysql.sock".into()));
         assert_eq!(db.error_log.as_deref(), Some("/var/log/mysql/mysqld.log"));
         assert_eq!((db.buffer_pool, db.max_connections), (128 << 20, None));
-    }
-
-    #[test]
-    fn each_cluster_of_postgresql_is_one() {
-        let host = FakeHost::new(0)
-            .file(
-                "/etc/postgresql/15/main/postgresql.conf",
-                "data_directory = '/srv/pg'\nport = 5433 # second\nmax_connections = 100\t# (change)\n\
-                 unix_socket_directories = '/run/postgresql, /tmp'\nshared_buffers = 128MB\n",
-            )
-            .file("/var/lib/pgsql/16/data/postgresql.conf", "");
-        let databases = databases(&host);
-        assert_eq!(
-            databases[0],
-            Database {
-                kind: DatabaseKind::Postgres,
-                unit: "postgresql@15-main".into(),
-                listen: Endpoint::Unix("/run/postgresql/.s.PGSQL.5433".into()),
-                data: Some("/srv/pg".into()),
-                error_log: Some("/var/log/postgresql/postgresql-15-main.log".into()),
-                buffer_pool: 128 << 20,
-                max_connections: Some(100),
-            }
-        );
-        assert_eq!(databases[1].unit, "postgresql-16");
-        assert_eq!(databases[1].listen, Endpoint::Unix("/var/run/postgresql/.s.PGSQL.5432".into()));
     }
 }
