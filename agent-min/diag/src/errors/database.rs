@@ -18,8 +18,8 @@ const HOUR_S: u64 = 3_600;
 const DAY_S: u64 = 86_400;
 /// Queries that waited for a lock in vain within five minutes.
 const WAITS: u64 = 5;
-/// What people and scanners try at a database's page, not a site.
-const GUESSED: [&str; 6] = ["root", "admin", "pma", "phpmyadmin", "mysql", "postgres"];
+/// What people and scanners try at a database's page, and we ourselves, not a site.
+const GUESSED: [&str; 7] = ["root", "admin", "pma", "phpmyadmin", "mysql", "postgres", crate::probe::ACCOUNT];
 /// A disk with more room than this can be written to again.
 const ROOM: u64 = 200 * 1024 * 1024;
 

@@ -140,6 +140,7 @@ fn refused_logins_are_a_sites_password_only_if_one_user_fails_again_and_again() 
     assert_eq!(ids(&refused("wp", [80, 70, 60])), [FindingId::DbAuthFail]);
     assert!(ids(&refused("wp", [80, 70, 61])).is_empty());
     assert!(ids(&refused("root", [3, 2, 1])).is_empty());
+    assert!(ids(&refused(crate::probe::ACCOUNT, [3, 2, 1])).is_empty());
     assert!(ids(&[(3, Said::Refused("a")), (2, Said::Refused("b")), (1, Said::Refused("c"))]).is_empty());
 }
 

@@ -101,7 +101,10 @@ fn a_server_that_is_well_is_counted_and_left_with_a_goodbye() {
     }
     let sent = host.sent.lock().expect("unpoisoned");
     // The login follows the greeting's number; a question begins anew.
-    assert_eq!(&sent[..4], [u8::try_from(mysql::login(mariadb::ACCOUNT).len()).expect("short"), 0, 0, 1]);
+    assert_eq!(
+        &sent[..4],
+        [u8::try_from(mysql::login(super::super::ACCOUNT).len()).expect("short"), 0, 0, 1]
+    );
     assert!(sent.ends_with(b"\x01\0\0\0\x01"), "no goodbye: the server would log an aborted connection");
 }
 

@@ -6,15 +6,13 @@
 
 use std::time::Duration;
 
-use super::allowed;
 use super::exchange::Exchange;
 use super::mysql::{
     First, HEADER, PACKET_MAX, QUIT, Reply, STATISTICS, first, login, query, reply, row, statistic,
 };
+use super::{ACCOUNT, allowed};
 use crate::host::{Denied, Endpoint, Host};
 
-/// The account: the operating system's and the server's have the same name.
-pub(super) const ACCOUNT: &str = "secmon-diag";
 /// The numbers that are judged or compared.
 const NUMBERS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Threads_connected','Threads_running',\
     'Innodb_row_lock_current_waits','Innodb_row_lock_waits','Slow_queries','Created_tmp_tables',\

@@ -35,6 +35,9 @@ use secmon_wire::diag::WhyNotChecked;
 use crate::host::{Denied, Endpoint, Host};
 use crate::stack::Site;
 
+/// The database servers' account for us: without rights and without a password, for the user of the same name. Where
+/// there is none, each look leaves a line that a login by this name was refused.
+pub(crate) const ACCOUNT: &str = "secmon-diag";
 /// Before something is called broken it is asked once more after this time: long enough for a reload, short enough
 /// for a run of three seconds.
 const AGAIN_AFTER: Duration = Duration::from_millis(1_000);

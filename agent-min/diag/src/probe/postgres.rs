@@ -7,10 +7,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::allowed;
 use super::exchange::Exchange;
-use super::mariadb::ACCOUNT;
 use super::postgres_packets::{MESSAGE_MAX, Said, TLS_REQUEST, said, startup};
+use super::{ACCOUNT, allowed};
 use crate::host::{Denied, Endpoint, Host};
 
 /// The part of a local socket's name before the port.
