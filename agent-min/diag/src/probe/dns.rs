@@ -159,6 +159,14 @@ mod tests {
     }
 
     #[test]
+    fn a_name_with_many_addresses_has_enough_with_some() {
+        let asked = question(7, "acme.de", Kind::A).expect("a name");
+        let records: Vec<(u16, &[u8])> = vec![(1, &[104, 16, 0, 1]); ADDRESSES_MAX + 1];
+        let said = answer(&asked, &reply(&asked, 0x8180, &records));
+        assert!(matches!(said, Some(Said::Addresses(found)) if found.len() == ADDRESSES_MAX));
+    }
+
+    #[test]
     fn what_answers_something_else_is_no_answer() {
         let asked = question(7, "acme.de", Kind::A).expect("a name");
         let other = question(7, "evil.de", Kind::A).expect("a name");
