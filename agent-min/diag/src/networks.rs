@@ -22,13 +22,11 @@ pub enum Spared {
     Stripe,
 }
 
-/// Whether the address is Cloudflare's edge. WARP and Private Relay users (104.28.0.0/16) are visitors.
+/// Whether the address is Cloudflare's edge. WARP and Private Relay users (104.28.0.0/16, which older lists
+/// still have) are visitors.
 pub fn is_cloudflare(address: IpAddr) -> bool {
     match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let bits = v4.to_bits();
-            holds(CLOUDFLARE_V4, bits) && !holds(CLOUDFLARE_VISITORS, bits)
-        }
+        IpAddr::V4(v4) => holds(CLOUDFLARE_V4, v4.to_bits()),
         IpAddr::V6(v6) => {
             let top = (v6.to_bits() >> 96) as u32;
             holds(CLOUDFLARE_V6, top)
@@ -103,7 +101,6 @@ const CLOUDFLARE_V4: &[Prefix] = &[
     v4(197, 234, 240, 0, 22),
     v4(198, 41, 128, 0, 17),
 ];
-const CLOUDFLARE_VISITORS: &[Prefix] = &[v4(104, 28, 0, 0, 16)];
 const CLOUDFLARE_V6: &[Prefix] = &[
     v6(0x2400, 0xcb00, 32),
     v6(0x2405, 0x8100, 32),
@@ -163,7 +160,7 @@ mod tests {
 
     #[test]
     fn every_prefix_is_a_network_and_not_an_address_in_one() {
-        for list in [CLOUDFLARE_V4, CLOUDFLARE_VISITORS, CLOUDFLARE_V6, PRIVATE_V4, JETPACK, PAYPAL, STRIPE] {
+        for list in [CLOUDFLARE_V4, CLOUDFLARE_V6, PRIVATE_V4, JETPACK, PAYPAL, STRIPE] {
             for (prefix, bits) in list {
                 assert!((1..=32).contains(bits));
                 assert!(u32::from(*bits) + prefix.trailing_zeros() >= 32, "{prefix:x}/{bits}");

@@ -36,7 +36,7 @@ pub use disk::{busy, check as disk};
 pub use net::check as network;
 pub use php_sockets::check as php_sockets;
 pub use queues::{check as queues, last_ran};
-pub use sample::{boot_id, sample};
+pub use sample::sample;
 pub use site_files::{check as site_files, upgrading};
 pub use units::check as units;
 pub use web::{check as web, user};

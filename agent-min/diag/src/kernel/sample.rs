@@ -60,20 +60,6 @@ pub fn sample(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
     }
 }
 
-/// The number of this boot: counters of another one can't be compared.
-pub fn boot_id(host: &dyn Host) -> Option<[u8; 16]> {
-    let text = host.read("/proc/sys/kernel/random/boot_id", FILE_MAX).ok()?;
-    let digits: Vec<u8> = text.trim_ascii().iter().copied().filter(|byte| *byte != b'-').collect();
-    let mut id = [0; 16];
-    if digits.len() != 32 {
-        return None;
-    }
-    for (pair, out) in digits.chunks_exact(2).zip(&mut id) {
-        *out = u8::try_from(super::fields::hexadecimal(pair)?).ok()?;
-    }
-    Some(id)
-}
-
 /// How long the system has been up, in ticks of 1/100 s.
 pub(super) fn uptime_ticks(host: &dyn Host) -> Option<u64> {
     let text = host.read("/proc/uptime", FILE_MAX).ok()?;
@@ -210,6 +196,16 @@ mod tests {
     }
 
     #[test]
+    fn a_unit_without_a_quota_is_not_throttled() {
+        let group = "/sys/fs/cgroup/system.slice/mariadb.service";
+        let host = FakeHost::default()
+            .file("/proc/self/mountinfo", "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
+            .file(&format!("{group}/cpu.stat"), "usage_usec 5\nnr_periods 0\nnr_throttled 0\n");
+        let stack = Stack { units: vec!["mariadb.service".to_owned()], ..Stack::default() };
+        assert_eq!(all(&host, &stack), []);
+    }
+
+    #[test]
     fn the_limits_leave_room_for_others() {
         let per_unit = 5;
         let most = 8 + DEVICES_COUNTED * 2 + UNITS_COUNTED * per_unit + 1 + DISKS_COUNTED * 3 + LOGS_COUNTED;
@@ -223,16 +219,6 @@ mod tests {
         {
             assert!(counted.iter().any(|(known, _, _)| *known == id), "{id}");
         }
-        assert!(boot_id(&ThisHost).is_some());
         assert!(uptime_ticks(&ThisHost).is_some_and(|ticks| ticks > 0));
-    }
-
-    #[test]
-    fn a_boot_has_a_number_of_sixteen_bytes() {
-        let with = |text: &str| boot_id(&FakeHost::default().file("/proc/sys/kernel/random/boot_id", text));
-        let id = with("00010203-0405-0607-0809-0a0b0c0d0e0f\n");
-        assert_eq!(id, Some([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]));
-        assert_eq!(with("00010203-0405-0607-0809-0a0b0c0d0e0\n"), None);
-        assert_eq!(with("000102030405060708090a0b0c0d0egg"), None);
     }
 }
