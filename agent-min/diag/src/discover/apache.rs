@@ -43,7 +43,7 @@ pub(crate) fn read(files: &mut Files<'_>, path: &str, root: &str) -> Option<Conf
     let mut reader = Reader { root: root.to_owned(), ..Reader::default() };
     reader.environment(files, path);
     let mut sources = Sources::default();
-    sources.push(vec![path.to_owned()]);
+    sources.push(vec![path.to_owned()], files);
     while let Some(source) = sources.current(files) {
         match line(&source.text, &mut source.at) {
             Some(Line::Directive(name, values)) => {
@@ -51,7 +51,7 @@ pub(crate) fn read(files: &mut Files<'_>, path: &str, root: &str) -> Option<Conf
                 match (name.as_str(), values.first()) {
                     ("include" | "includeoptional", Some(pattern)) if reader.holds() => {
                         let pattern = below(&reader.root, pattern);
-                        sources.push(expand(files, &pattern));
+                        sources.push(expand(files, &pattern), files);
                     }
                     (name, _) if reader.holds() => reader.directive(name, &values),
                     _ => {}

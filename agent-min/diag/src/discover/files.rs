@@ -69,9 +69,10 @@ impl<'h> Files<'h> {
         }
     }
 
-    /// The files that a pattern stands for, sorted as the programs do.
+    /// The files that a pattern stands for, sorted as the programs do. Of too many, one more than can be read: that
+    /// tells.
     pub(crate) fn expand(&self, pattern: &str) -> Vec<String> {
-        glob::expand(self.host, pattern, self.files_left)
+        glob::expand(self.host, pattern, self.files_left.saturating_add(1))
     }
 
     /// When the newest of the files that were read was changed.
@@ -112,12 +113,14 @@ pub(crate) struct Source {
 }
 
 impl Sources {
-    /// Puts these files where the innermost one is now; circles and what is too deep end here.
-    pub(crate) fn push(&mut self, paths: Vec<String>) {
+    /// Puts these files where the innermost one is now; circles and what is too deep end here, and that is told.
+    pub(crate) fn push(&mut self, paths: Vec<String>, files: &mut Files<'_>) {
         let open = self.frames.iter().filter(|frame| frame.opened).count();
         if open < DEPTH_MAX {
             let frame = |path| Source { path, text: Vec::new(), at: 0, opened: false };
             self.frames.extend(paths.into_iter().rev().map(frame));
+        } else if let Some(path) = paths.first() {
+            files.miss(WhyNotChecked::Unsupported, path);
         }
     }
 

@@ -49,6 +49,9 @@ pub fn discover(host: &dyn Host, notes: &mut Notes) -> Stack {
         files.tell(Check::WebConfig, notes);
     }
     stack.web.extend(other_server(&servers));
+    if sites.len() >= sites::SITES_MAX {
+        notes.skipped(Check::WebConfig, WhyNotChecked::Unsupported, "more sites");
+    }
     stack.sites = sites::merged(sites);
     if !stack.web.is_empty() {
         notes.checked(Check::WebConfig);
@@ -56,6 +59,9 @@ pub fn discover(host: &dyn Host, notes: &mut Notes) -> Stack {
     let mut files = Files::new(host);
     stack.pools = php::read(&mut files);
     files.tell(Check::PhpSocket, notes);
+    if stack.pools.len() >= php::POOLS_MAX {
+        notes.skipped(Check::PhpSocket, WhyNotChecked::Unsupported, "more pools");
+    }
     let mut files = Files::new(host);
     stack.databases = mysql::read(&mut files).into_iter().collect();
     stack.databases.extend(postgres::read(&mut files));

@@ -86,18 +86,18 @@ struct Settings {
 impl Settings {
     fn read(&mut self, files: &mut Files<'_>, main: &str, kind: DatabaseKind) {
         let mut sources = Sources::default();
-        sources.push(vec![main.to_owned()]);
+        sources.push(vec![main.to_owned()], files);
         let mut group = String::new();
         while let Some(source) = sources.current(files) {
             let directory = source.directory().to_owned();
             let text = source.line();
             match line(&text) {
                 Some(Line::Section(name)) => name.clone_into(&mut group),
-                Some(Line::Directive("include", path)) => sources.push(vec![below(&directory, path)]),
+                Some(Line::Directive("include", path)) => sources.push(vec![below(&directory, path)], files),
                 Some(Line::Directive("includedir", path)) => {
                     let directory = below(&directory, path);
                     let paths = files.expand(&format!("{}/*.cnf", directory.trim_end_matches('/')));
-                    sources.push(paths);
+                    sources.push(paths, files);
                 }
                 Some(Line::Setting(name, value)) => self.set(&group, name, value, kind),
                 _ => {}

@@ -47,7 +47,7 @@ pub(crate) fn read(files: &mut Files<'_>, path: &str) -> Option<Configuration> {
     let _it_is_there = files.host().metadata(path).ok()?;
     let mut reader = Reader::new(files.host(), path);
     let mut sources = Sources::default();
-    sources.push(vec![path.to_owned()]);
+    sources.push(vec![path.to_owned()], files);
     while let Some(source) = sources.current(files) {
         let Some(piece) = piece(&source.text, &mut source.at) else {
             source.at = source.text.len();
@@ -56,7 +56,7 @@ pub(crate) fn read(files: &mut Files<'_>, path: &str) -> Option<Configuration> {
         match piece {
             Piece::Directive(words) => match words.as_slice() {
                 [name, pattern, ..] if name == "include" => {
-                    sources.push(files.expand(&below(&reader.home, pattern)));
+                    sources.push(files.expand(&below(&reader.home, pattern)), files);
                 }
                 words => reader.directive(words),
             },

@@ -125,6 +125,33 @@ fn blocks_deeper_than_any_real_ones_do_no_harm() {
 }
 
 #[test]
+fn what_is_included_too_deep_or_too_often_is_said() {
+    let skipped = |host: &FakeHost| {
+        let mut files = Files::new(host);
+        let configuration = read(&mut files, "/etc/nginx/nginx.conf").expect("a configuration");
+        let mut notes = crate::Notes::default();
+        files.tell(secmon_wire::diag::Check::WebConfig, &mut notes);
+        let details = notes.what_was_not_checked().iter().map(|skipped| skipped.detail.to_string());
+        (details.collect::<Vec<_>>(), configuration.connections)
+    };
+    let deep = |depth: u32| {
+        let mut host = FakeHost::new(0).file("/etc/nginx/nginx.conf", "include 1.conf;");
+        for n in 1..depth {
+            host = host.file(&format!("/etc/nginx/{n}.conf"), &format!("include {}.conf;", n + 1));
+        }
+        host.file(&format!("/etc/nginx/{depth}.conf"), "events { worker_connections 99; }")
+    };
+    assert_eq!(skipped(&deep(9)), (Vec::new(), 99));
+    assert_eq!(skipped(&deep(10)), (vec!["/etc/nginx/10.conf".to_owned()], 512));
+    let many = |count: u32| {
+        let host = FakeHost::new(0).file("/etc/nginx/nginx.conf", "include conf.d/*;");
+        (0..count).fold(host, |host, n| host.file(&format!("/etc/nginx/conf.d/{n:04}"), "#"))
+    };
+    assert_eq!(skipped(&many(511)).0, Vec::<String>::new());
+    assert_eq!(skipped(&many(600)).0, ["/etc/nginx/conf.d/0511"]);
+}
+
+#[test]
 fn a_file_that_may_not_be_read_is_said() {
     let host = FakeHost::new(0)
         .file("/etc/nginx/nginx.conf", MAIN)

@@ -17,7 +17,7 @@ const MAIN_FILES: [&str; 5] = [
     "/usr/local/etc/php-fpm.conf",
 ];
 /// More pools than this are not looked at; each is a check of its own.
-const POOLS_MAX: usize = 64;
+pub(super) const POOLS_MAX: usize = 64;
 /// Logs of one pool.
 const LOGS_MAX: usize = 4;
 /// What FPM itself assumes where a pool doesn't say: it refuses to start without, so any small number is fine.
@@ -52,7 +52,7 @@ fn one_master(files: &mut Files<'_>, main: &str) -> Vec<Pool> {
     let version = version(main);
     let prefix = main.rsplit_once('/').map_or("", |(directory, _)| directory);
     let mut sources = Sources::default();
-    sources.push(vec![main.to_owned()]);
+    sources.push(vec![main.to_owned()], files);
     let mut master_log = None;
     let mut pools: Vec<Raw> = Vec::new();
     let mut in_pool = false;
@@ -72,7 +72,7 @@ fn one_master(files: &mut Files<'_>, main: &str) -> Vec<Pool> {
             }
             Some(Line::Setting("include", pattern)) => {
                 let paths = files.expand(&below(prefix, pattern));
-                sources.push(paths);
+                sources.push(paths, files);
             }
             Some(Line::Setting("error_log", path)) if !in_pool => {
                 master_log = (path != "syslog").then(|| below(log_prefix(main), path));

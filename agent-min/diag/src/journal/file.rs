@@ -2,7 +2,7 @@
 //!
 //! The format is systemd's: <https://systemd.io/JOURNAL_FILE_FORMAT/>. Only what is needed is read: the header, the hash
 //! table of data, lists of entries, and messages that aren't compressed (those under 512 bytes aren't). Every offset is
-//! somebody else's: lists only go forward in the file, and the number of reads is limited.
+//! somebody else's: lists of entries only go forward in the file, and lists and reads are limited in number.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
@@ -128,8 +128,7 @@ impl<'a> Journal<'a> {
                     return Some(at);
                 }
             }
-            let next = field64(&head, 24);
-            at = (next > at).then_some(next)?;
+            at = field64(&head, 24);
         }
         None
     }

@@ -1,4 +1,4 @@
-//! SipHash-2-4, with which a journal finds its data (RFC-like description: <https://www.aumasson.jp/siphash/>).
+//! SipHash-2-4 (<https://www.aumasson.jp/siphash/siphash.pdf>), with which a journal finds its data.
 //!
 //! It protects nothing here: it only has to give the number that the journal's writer had.
 
