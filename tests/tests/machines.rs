@@ -4,6 +4,7 @@
 //!     cross/build --escape aarch64-unknown-linux-musl armv7-unknown-linux-musleabihf
 //!     cargo test --package secmon-tests --test machines -- --ignored --nocapture
 
+use secmon_tests::agent_host::text;
 use secmon_tests::plane::{Plane, Totp};
 use secmon_tests::testbed::{Guest, Testbed};
 
@@ -22,6 +23,12 @@ fn assert_nginx_is_restarted(guest: Guest, name: &str, machine: &str) {
     let receipt = plane.last_receipt();
     assert_eq!((receipt["before"].as_str(), receipt["after"].as_str()), (Some(&*before), Some(&*after)));
     assert_eq!(bed.page(), "200");
+
+    let look = bed.attempt(&["secmon-agent", "diag"]);
+    let said = text(&look.stdout);
+    assert!(matches!(look.status.code(), Some(0 | 1)), "{said}{}", text(&look.stderr));
+    assert!(said.contains("\nchecked: ") && said.contains("filesystems"), "{said}");
+    println!("{guest:?}: {said}");
 
     bed.assert_agent_is_walled_in();
     bed.assert_nothing_escapes();

@@ -240,6 +240,15 @@ const OLD: &[Call] = &[
 const FILES_OLD: &[Call] = &[
     allow(libc::SYS_open, "musl: open").when(&[Check::int_has_none(1, WRITES)]),
     allow(libc::SYS_readlink, "musl: read_link"),
+    #[cfg(target_arch = "x86_64")]
+    allow(libc::SYS_stat, "musl: stat"),
+    #[cfg(target_arch = "x86_64")]
+    allow(libc::SYS_lstat, "musl: lstat"),
+    // Where there is no statx, before Linux 4.11.
+    #[cfg(not(target_arch = "x86_64"))]
+    allow(libc::SYS_stat64, "musl: stat"),
+    #[cfg(not(target_arch = "x86_64"))]
+    allow(libc::SYS_lstat64, "musl: lstat"),
 ];
 #[cfg(not(any(target_arch = "x86_64", target_arch = "x86", target_arch = "arm")))]
 const OLD: &[Call] = &[];
