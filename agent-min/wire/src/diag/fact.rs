@@ -143,6 +143,11 @@ impl Facts {
         }
     }
 
+    /// The value of this name as a sentence shows it: a number in its unit.
+    pub fn shown(&self, name: FactName) -> Option<impl fmt::Display + '_> {
+        self.get(name).map(|fact| Shown { fact, quantity: name.quantity() })
+    }
+
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &(FactName, Fact)> {
         self.0.iter()
@@ -215,6 +220,17 @@ pub(super) fn read_printable<const N: usize>(
 ) -> Result<String<N>, WireError> {
     let fine = text.chars().all(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\'));
     if fine { Ok(text) } else { Err(WireError::BadValue(name)) }
+}
+
+struct Shown<'f> {
+    fact: &'f Fact,
+    quantity: Quantity,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(self.fact, self.quantity, f)
+    }
 }
 
 /// Shows a number in its unit: `1.4 GB`, `350 ms`, `12 s`, `5 min`, `3 h`, `2 d`; times in seconds since the epoch.
@@ -320,5 +336,7 @@ mod tests {
         assert_eq!(names, ["address", "busy", "limit"]);
         assert_eq!(facts.get_number(FactName::Limit), Some(INTEGER_MAX));
         assert_eq!(facts.get_number(FactName::Address), None);
+        assert_eq!(facts.shown(FactName::Busy).map(|busy| std::format!("{busy}")).as_deref(), Some("4"));
+        assert!(facts.shown(FactName::Size).is_none());
     }
 }

@@ -245,9 +245,9 @@ catalogue! {
         explained_by [], forbids [], why None;
     NetListenOverflow = "net-listen-overflow", Net: "The kernel drops new connections: {count} since the last look",
         explained_by ["web-accept-queue", "php-queue", "flood-*", "net-syn-flood"], forbids [], why None;
-    NetSynFlood = "net-syn-flood", Net: "SYN flood: {count} half-open connections on port {code}",
+    NetSynFlood = "net-syn-flood", Net: "SYN flood: {count} connections were begun and not finished",
         explained_by [], forbids [], why Some(Flood);
-    NetTcpMem = "net-tcp-mem", Net: "TCP's memory is {percent} % used",
+    NetTcpMem = "net-tcp-mem", Net: "TCP's memory runs short",
         explained_by ["flood-*"], forbids [], why None;
     PhpBacklogFull = "php-backlog-full", Php: "PHP's queue is full: visitors get 502",
         explained_by ["php-queue", "flood-*", "db-too-many-conn", "db-hung", "php-outbound-stuck"], forbids [], why None;
@@ -291,7 +291,7 @@ catalogue! {
         explained_by ["flood-*"], forbids [], why None;
     SysPids = "sys-pids", System: "No more processes can be started in {unit}",
         explained_by ["flood-*"], forbids [], why None;
-    SysRebooted = "sys-rebooted", System: "The server was restarted {seconds} ago",
+    SysRebooted = "sys-rebooted", System: "The server was restarted",
         explained_by [], forbids [], why None;
     SysUnitDown = "sys-unit-down", System: "{unit} is down",
         explained_by ["web-down", "web-config-broken", "web-port-conflict", "php-down-*", "db-down", "db-oom-killed", "disk-full", "mem-oom"], forbids [], why None;
