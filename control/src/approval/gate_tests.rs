@@ -85,9 +85,15 @@ fn every_action_passes_once_and_is_denied_at_each_gate() {
         assert_eq!(verdict(unknown, &claims, None), "unknown-sender", "{action}");
         let elsewhere = Inbound { private: false, chat: ChatId(-666), ..inbound(&good) };
         assert_eq!(verdict(elsewhere, &claims, None), "chat-not-allowed", "{action}");
-        for form in
-            [Form::Edited, Form::Forwarded, Form::Channel, Form::ViaBot, Form::Caption, Form::Business]
-        {
+        for form in [
+            Form::Edited,
+            Form::Forwarded,
+            Form::Channel,
+            Form::ViaBot,
+            Form::Caption,
+            Form::Business,
+            Form::Button,
+        ] {
             assert_eq!(
                 verdict(Inbound { form, ..inbound(&good) }, &claims, None),
                 "not-plain",
@@ -193,4 +199,17 @@ fn a_six_digit_answer_to_a_prepared_line_goes_through_the_same_gates() {
         verdict(answer(Form::Plain, "nothing prepared".to_owned()), &claims, Some(&secret)),
         "grammar"
     );
+}
+
+#[test]
+fn a_button_types_a_command_and_approves_nothing() {
+    let press = |text: &str| Inbound { form: Form::Button, ..inbound(text) };
+    let pressed = |text: &str| senders().admit(press(text)).expect("known").pressed().is_some();
+    assert!(pressed("/prepare restart-web acme"));
+    for text in [line("restart-web", "acme", 1, NOW), "  approve: restart-web acme".to_owned()] {
+        assert!(!pressed(&text), "{text}");
+        assert_eq!(verdict(press(&text), &Memory::default(), None), "not-plain", "{text}");
+    }
+    let typed = senders().admit(inbound("/prepare restart-web acme")).expect("known");
+    assert!(typed.pressed().is_none(), "a message goes the way of messages");
 }

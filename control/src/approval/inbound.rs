@@ -36,6 +36,8 @@ pub enum Form {
     Caption,
     /// Sent by a business connection on an account's behalf.
     Business,
+    /// A button that was pressed.
+    Button,
 }
 
 /// How the approval line came to be.
@@ -94,6 +96,7 @@ impl Form {
             Self::ViaBot => "via-bot",
             Self::Caption => "caption",
             Self::Business => "business",
+            Self::Button => "button",
         }
     }
 }

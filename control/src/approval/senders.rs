@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ChatId, Form, Inbound, Operator, Prepared, Reason, Rejected, Via};
+use super::{ChatId, Form, Inbound, Operator, Prepared, Reason, Rejected, Via, is_attempt};
 
 /// Who is heard, and where.
 #[derive(Clone, Debug)]
@@ -79,6 +79,13 @@ impl KnownSender {
     /// The message. It may be read, for a reply or a record, but only [`Self::plain`] leads on.
     pub fn inbound(&self) -> &Inbound {
         &self.inbound
+    }
+
+    /// A command behind a button that this sender pressed. What a modified client made it say is a command all the same,
+    /// and what looks like an approval is left to the gate of the form, which refuses it.
+    pub fn pressed(&self) -> Option<Inbound> {
+        let command = self.inbound.form == Form::Button && !is_attempt(&self.inbound.text);
+        command.then(|| self.inbound.clone())
     }
 
     /// The gate of the form: only a plain new text message goes on.

@@ -82,6 +82,9 @@ impl Door {
     }
 
     fn understand(&self, known: KnownSender) -> Result<Request, Rejected> {
+        if let Some(command) = known.pressed() {
+            return Ok(Request::Command(command));
+        }
         let attempt = is_attempt(&known.inbound().text);
         let text = match known.plain() {
             Ok(text) => text.compose(),

@@ -12,5 +12,5 @@ mod strangers;
 mod telegram;
 
 pub use door::Door;
-pub use reply::{Part, Reply};
+pub use reply::{Button, Part, Reply};
 pub use strangers::Due;

@@ -6,6 +6,8 @@ use crate::approval::Rejected;
 
 /// Telegram takes 4096 UTF-16 code units after entity parsing; the rest is room for marks.
 const UNITS_MAX: usize = 3900;
+/// Bytes that a button can carry.
+const COMMAND_MAX: usize = 64;
 
 /// A message to an operator.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +16,22 @@ pub struct Reply {
     /// A line that a button copies to the clipboard.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     copy: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    buttons: Vec<Button>,
+    /// Of several replies with the same number each takes the place of the one before, where a transport can change
+    /// what it has sent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    place: Option<u64>,
+}
+
+/// A button that sends a command as if its reader had typed it. It can ask for everything that a typed command can,
+/// and approve nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Button {
+    /// What stands on it.
+    pub label: String,
+    /// What it sends.
+    pub command: String,
 }
 
 /// A piece of text and how it looks.
@@ -61,6 +79,32 @@ impl Reply {
         self
     }
 
+    /// Adds pieces.
+    pub fn parts(mut self, parts: impl IntoIterator<Item = Part>) -> Self {
+        self.parts.extend(parts);
+        self
+    }
+
+    /// Adds the pieces of another reply.
+    pub fn append(self, other: Self) -> Self {
+        self.parts(other.parts)
+    }
+
+    /// Adds a button that sends a command, unless the command is too long for one.
+    pub fn button(mut self, label: impl Into<String>, command: impl Into<String>) -> Self {
+        let (label, command) = (label.into(), command.into());
+        if command.len() <= COMMAND_MAX {
+            self.buttons.push(Button { label, command });
+        }
+        self
+    }
+
+    /// The same reply in the place with this number.
+    pub const fn in_place(mut self, place: u64) -> Self {
+        self.place = Some(place);
+        self
+    }
+
     /// Adds a sentence on a line of its own.
     pub fn note(&mut self, sentence: &str) {
         self.parts.push(Part::Text(format!("\n{sentence}")));
@@ -82,6 +126,25 @@ impl Reply {
     /// The line that the copy button copies.
     pub fn copy_line(&self) -> Option<&str> {
         self.copy.as_deref()
+    }
+
+    /// The buttons under it.
+    pub fn buttons(&self) -> &[Button] {
+        &self.buttons
+    }
+
+    /// The number of its place, if it has one.
+    pub const fn place(&self) -> Option<u64> {
+        self.place
+    }
+
+    /// Its length as Telegram counts it.
+    pub fn units(&self) -> usize {
+        let units = |part: &Part| match part {
+            Part::Text(text) | Part::Bold(text) | Part::Code(text) => text.encode_utf16().count(),
+            Part::Block(text) => text.encode_utf16().count().saturating_add(1),
+        };
+        self.parts.iter().map(units).fold(0, usize::saturating_add)
     }
 
     /// Telegram's HTML, cut to what Telegram takes.
@@ -108,7 +171,7 @@ impl Reply {
         out
     }
 
-    /// The same without marks.
+    /// The same without marks; buttons show what they send.
     pub fn plain(&self) -> String {
         let mut out = String::new();
         for part in &self.parts {
@@ -119,6 +182,10 @@ impl Reply {
                     out.push_str(text);
                 }
             }
+        }
+        for button in &self.buttons {
+            let apart = if out.is_empty() || out.ends_with('\n') { "" } else { "\n" };
+            out.push_str(&format!("{apart}[{}] {}", button.label, button.command));
         }
         out
     }
@@ -183,8 +250,22 @@ mod tests {
 
     #[test]
     fn the_outbox_keeps_a_reply_as_it_is() {
-        let reply = Reply::new().text("a").block("APPROVE: x");
+        let reply = Reply::new().text("a").block("APPROVE: x").button("b", "/c").in_place(u64::MAX);
         assert_eq!(Reply::from_json(&reply.to_json()), Some(reply.clone()));
         assert_eq!(reply.copy_line(), Some("APPROVE: x"));
+        assert_eq!(Reply::from_json(r#"{"parts":[]}"#), Some(Reply::new()), "of an older version");
+    }
+
+    #[test]
+    fn a_command_that_no_button_can_carry_gets_none() {
+        let reply = Reply::new().text("a").button("fits", "x".repeat(64)).button("long", "x".repeat(65));
+        assert_eq!(reply.buttons().len(), 1);
+        assert_eq!(reply.plain(), format!("a\n[fits] {}", "x".repeat(64)));
+        assert!(!reply.html().contains("fits"), "it stands on the button");
+    }
+
+    #[test]
+    fn units_are_counted_as_telegram_does() {
+        assert_eq!(Reply::new().text("a😀").bold("é").units(), 4);
     }
 }

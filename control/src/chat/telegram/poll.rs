@@ -19,7 +19,8 @@ const BATCH: u32 = 100;
 const ANSWER_MAX: usize = 16 * 1024 * 1024;
 /// The update kinds that are asked for. The edited ones are wanted so that a changed approval gets its
 /// rejection.
-const KINDS: &[&str] = &["message", "edited_message", "channel_post", "edited_channel_post"];
+const KINDS: &[&str] =
+    &["message", "edited_message", "channel_post", "edited_channel_post", "callback_query"];
 /// Longest wait that Telegram can impose before we ask again anyway.
 const RETRY_AFTER_MAX_S: u64 = 3600;
 
@@ -56,7 +57,6 @@ struct Parameters {
 
 /// Polls for ever.
 pub(in crate::chat) async fn poll(bot: Bot, door: Arc<Door>) {
-    let bot_id = bot.token().split_once(':').and_then(|(id, _)| id.parse().ok()).unwrap_or_default();
     let mut wait = FIRST_WAIT;
     // Handled so far. It is kept here too, so that a database that can't be written brings nothing twice.
     let mut handled = None;
@@ -66,7 +66,7 @@ pub(in crate::chat) async fn poll(bot: Bot, door: Arc<Door>) {
             Err(error) => Err(PollError::Passing(error.to_string())),
         };
         let pause = match outcome {
-            Ok(answer) => match handle(&answer, bot_id, &door, &mut handled).await {
+            Ok(answer) => match handle(&answer, &bot, &door, &mut handled).await {
                 Ok(()) => {
                     wait = FIRST_WAIT;
                     continue;
@@ -138,7 +138,7 @@ fn retry_after(body: &[u8]) -> u64 {
 
 async fn handle(
     answer: &[u8],
-    bot_id: i64,
+    bot: &Bot,
     door: &Arc<Door>,
     handled: &mut Option<i64>,
 ) -> Result<(), PollError> {
@@ -147,6 +147,7 @@ async fn handle(
     if !answer.ok {
         return Err(unreadable());
     }
+    let bot_id = bot.token().split_once(':').and_then(|(id, _)| id.parse().ok()).unwrap_or_default();
     let batch = Batch::read(&answer.result);
     if batch.unnumbered > 0 {
         tracing::warn!("telegram: {} updates without a number were skipped", batch.unnumbered);
@@ -161,6 +162,14 @@ async fn handle(
                     door.receive(inbound).await;
                 }
             }
+            Content::Press(press) => {
+                let query = press.id.clone();
+                if let Some(inbound) = press.inbound()
+                    && door.receive(inbound).await.is_some()
+                {
+                    tokio::spawn(end_waiting(bot.clone(), query));
+                }
+            }
             Content::Other => {}
             Content::Unreadable(why) => tracing::warn!("telegram: update {id} was skipped: {why}"),
         }
@@ -172,6 +181,13 @@ async fn handle(
         }
     }
     Ok(())
+}
+
+/// The button that was pressed shows that something is under way until it is told otherwise, or a while is over.
+async fn end_waiting(bot: Bot, query: String) {
+    if bot.answer_callback_query(teloxide::types::CallbackQueryId(query)).await.is_err() {
+        tracing::info!("telegram: a button will look pressed for a while");
+    }
 }
 
 fn back_off(error: &PollError, wait: &mut Duration) -> Duration {

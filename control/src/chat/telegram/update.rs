@@ -25,6 +25,8 @@ pub(super) struct Batch {
 pub(super) enum Content {
     /// A message with a text or caption of a sender.
     Message(Box<Message>),
+    /// A button that somebody pressed.
+    Press(Box<Press>),
     /// A kind that we have no use for.
     Other,
     /// Not readable.
@@ -44,6 +46,23 @@ struct Update {
     edited_channel_post: Option<Message>,
     business_message: Option<Message>,
     edited_business_message: Option<Message>,
+    callback_query: Option<Press>,
+}
+
+/// A pressed button, as far as we read it.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+pub(super) struct Press {
+    /// What its sign of waiting is ended by.
+    pub(super) id: String,
+    from: User,
+    message: Option<Pressed>,
+    data: Option<String>,
+}
+
+/// The message with the button; one that is too old has no text any more.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+struct Pressed {
+    chat: Chat,
 }
 
 /// A message, as far as we read it.
@@ -135,6 +154,9 @@ impl Content {
                 ));
             }
         };
+        if let Some(press) = update.callback_query {
+            return Self::Press(Box::new(press));
+        }
         let kinds = [
             (update.message, Kind::New),
             (update.edited_message, Kind::Edited),
@@ -145,6 +167,24 @@ impl Content {
         ];
         let found = kinds.into_iter().find_map(|(message, kind)| Some(Message { kind, ..message? }));
         found.map_or(Self::Other, |message| Self::Message(Box::new(message)))
+    }
+}
+
+impl Press {
+    /// The command behind the button, for the front door; `None` if the button is not one of a chat of ours. Whether
+    /// the button was ever there, Telegram doesn't say: a modified client sends what it wants.
+    pub(super) fn inbound(self) -> Option<Inbound> {
+        let chat = self.message?.chat;
+        Some(Inbound {
+            sender: Operator(self.from.id),
+            chat: ChatId(chat.id),
+            private: chat.kind == "private" && chat.id == self.from.id,
+            transport: Transport::Telegram,
+            form: Form::Button,
+            via: Via::Line,
+            answers: None,
+            text: self.data?,
+        })
     }
 }
 

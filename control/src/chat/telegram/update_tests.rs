@@ -87,6 +87,34 @@ fn only_an_answer_to_the_bots_own_message_carries_its_text() {
 }
 
 #[test]
+fn a_pressed_button_is_a_command_of_whoever_pressed_it_and_no_plain_text() {
+    let press = |extra: serde_json::Value| {
+        let mut press = json!({
+            "id": "77", "from": {"id": 5}, "chat_instance": "1", "data": "/diag acme",
+            "message": {"message_id": 1, "date": 0, "chat": {"id": 5, "type": "private"}},
+        });
+        for (key, value) in extra.as_object().expect("an object") {
+            press[key] = value.clone();
+        }
+        let mut batch = batch(&[&json!({"update_id": 7, "callback_query": press}).to_string()]);
+        match batch.updates.pop() {
+            Some((7, Content::Press(press))) => (press.id.clone(), press.inbound()),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (id, inbound) = press(json!({}));
+    let inbound = inbound.expect("a command");
+    assert_eq!((id.as_str(), inbound.text.as_str(), inbound.form), ("77", "/diag acme", Form::Button));
+    assert_eq!((inbound.sender.0, inbound.chat.0, inbound.private), (5, 5, true));
+    assert_eq!(inbound.answers, None);
+    let (_, group) = press(json!({"message": {"chat": {"id": -5, "type": "group"}}, "from": {"id": 6}}));
+    let group = group.expect("a command");
+    assert_eq!((group.sender.0, group.chat.0, group.private), (6, -5, false));
+    assert!(press(json!({"message": null})).1.is_none(), "of an inline message");
+    assert!(press(json!({"data": null})).1.is_none(), "of a game");
+}
+
+#[test]
 fn one_unreadable_update_costs_only_itself() {
     let surrogate = r#"{"update_id":8,"message":{"chat":{"id":5,"type":"private"},"text":"\ud800"}}"#;
     let good = json!({"update_id": 9, "message": message(json!({}))}).to_string();
@@ -106,6 +134,7 @@ fn one_unreadable_update_costs_only_itself() {
         .iter()
         .map(|(id, content)| match content {
             Content::Message(_) => (*id, "message"),
+            Content::Press(_) => (*id, "press"),
             Content::Other => (*id, "other"),
             Content::Unreadable(_) => (*id, "unreadable"),
         })
