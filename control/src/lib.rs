@@ -9,6 +9,7 @@ pub mod chat;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod diag;
 pub mod dispatch;
 pub mod fleet;
 pub mod policy;

@@ -6,6 +6,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use secmon_wire::{ActionId, ClientId, Nonce};
 use tokio::task::JoinSet;
 
+use super::diagnose::diagnose;
 use super::{Door, Reply};
 use crate::approval::{Inbound, Prepared};
 use crate::dispatch::now;
@@ -22,13 +23,15 @@ pub(super) async fn answer(door: &Door, inbound: &Inbound) -> Reply {
     let mut words = inbound.text.split_ascii_whitespace();
     let command = words.next().unwrap_or_default();
     let command = command.split_once('@').map_or(command, |(name, _bot)| name);
-    let arguments: Vec<&str> = words.take(3).collect();
+    let arguments: Vec<&str> = words.take(4).collect();
     let answer = match (command, arguments.as_slice()) {
         ("/help" | "/start", []) => Ok(help(door)),
         ("/whoami", []) => Ok(Reply::new().text("You are ").code(inbound.sender.to_string()).text(".")),
         ("/clients", []) => clients(door),
         ("/status", []) => status(door, None).await,
         ("/status", [client]) => status(door, Some(client)).await,
+        ("/diag", [client, about @ ..]) if about.len() <= 2 => diagnose(door, inbound, client, about).await,
+        ("/diag", _) => Ok(usage(super::diagnose::USAGE)),
         ("/prepare", [action, client]) => prepare(door, action, client),
         ("/prepare", _) => Ok(usage("/prepare <action> <client>")),
         ("/status", _) => Ok(usage("/status [client]")),
@@ -53,7 +56,9 @@ fn help(door: &Door) -> Reply {
         .text("\n\n/prepare <action> <client> writes that line for you")
         .text(if door.totp.is_some() { "; answer it with your six digits.\n" } else { ".\n" })
         .text("/clients lists clients and what their servers offer.\n")
-        .text("/status [client] asks the servers.\n/whoami shows your id.\n\nActions: ")
+        .text("/status [client] asks the servers whether they are there.\n")
+        .text("/diag <client> says what is wrong there, and what may help; with `details`, all that was found.\n")
+        .text("/whoami shows your id.\n\nActions: ")
         .text(actions.join(", "))
 }
 

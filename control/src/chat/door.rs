@@ -10,6 +10,7 @@ use crate::approval::{
     Approval, Claimed, Inbound, KnownSender, PlainText, Rejected, Senders, Stranger, TotpSecret, is_attempt,
 };
 use crate::audit::{AuditLog, event};
+use crate::diag::Desk;
 use crate::dispatch::{Dispatcher, now};
 use crate::policy::Policy;
 use crate::store::Store;
@@ -29,6 +30,8 @@ pub struct Door {
     pub audit: AuditLog,
     /// Where claimed approvals go.
     pub dispatcher: Arc<Dispatcher>,
+    /// Where looks at servers are asked for.
+    pub desk: Arc<Desk>,
     /// Unknown senders, counted.
     pub strangers: Mutex<Strangers>,
 }

@@ -4,6 +4,7 @@
 
 mod commands;
 pub mod console;
+mod diagnose;
 mod door;
 mod outcome_reply;
 mod reply;

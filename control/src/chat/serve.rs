@@ -12,6 +12,7 @@ use super::{Door, console, telegram};
 use crate::approval::{ChatId, Operator, Senders};
 use crate::audit::{AuditLog, Create, event};
 use crate::config::Config;
+use crate::diag::Desk;
 use crate::dispatch::{Agents, Dispatcher};
 use crate::fleet::control_tls;
 use crate::fleet::keys::SigningKey;
@@ -97,7 +98,7 @@ impl Core {
         let dispatcher = Arc::new(Dispatcher::new(
             Arc::clone(&store),
             audit.clone(),
-            agents,
+            Arc::clone(&agents),
             SigningKey::read(&data.dispatch_key())?,
             config.manifest_secret()?,
             Arc::clone(&posted),
@@ -110,6 +111,7 @@ impl Core {
             ),
             policy: Policy::default(),
             totp: access.totp,
+            desk: Arc::new(Desk::new(agents, Arc::clone(&store))),
             store,
             audit,
             dispatcher,

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use secmon_wire::limits::MIN_INTERVAL_MAX;
 use secmon_wire::{AgentId, Area, ClientId, OPERATIONS, OperationId, Unit, operation};
 
+use crate::diag::Areas;
 use crate::fleet::Address;
 use crate::fleet::bundle::ServiceManager;
 
@@ -98,6 +99,12 @@ pub(super) enum Settled {
         #[arg(long = "as", value_name = "USER_ID", value_parser = clap::value_parser!(i64).range(1..))]
         operator: i64,
     },
+    /// Say what is wrong on a client's servers, and what may help
+    ///
+    /// Looks at all servers of the client, side by side, and changes nothing. Exits with 0 if nothing needs anybody, 1 if
+    /// something does, 2 for a command line that isn't one, 3 if a server could not be looked at and nothing was found on
+    /// the others.
+    Diag(Diag),
     /// Look for everything that can be wrong before an approval is needed
     Doctor {
         /// Don't ask the agents
@@ -107,6 +114,22 @@ pub(super) enum Settled {
     /// Verify or recover the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Diag {
+    /// Whose servers to look at
+    #[arg(value_parser = client_id)]
+    pub(super) client: ClientId,
+    /// What to look at: names with commas (db, disk, flood, http, net, php, system, tls, web) [default: all]
+    #[arg(value_name = "AREA", value_parser = areas)]
+    pub(super) area: Option<Areas>,
+    /// Say all that was found: evidence, symptoms, what was checked and what not
+    #[arg(long)]
+    pub(super) details: bool,
+    /// Print the reports and what was concluded from them as JSON
+    #[arg(long, conflicts_with = "details")]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -277,6 +300,10 @@ fn areas(text: &str) -> Result<Areas, String> {
     areas.sort();
     areas.dedup();
     Ok(Areas(areas))
+}
+
+fn areas(text: &str) -> Result<Areas, String> {
+    Areas::parse(text).ok_or_else(|| format!("expected names with commas, of: {}", Areas::choices()))
 }
 
 fn operation_id(text: &str) -> Result<OperationId, String> {

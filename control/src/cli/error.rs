@@ -48,6 +48,9 @@ pub enum CliError {
     /// A combination of flags that parses and means nothing.
     #[error("{0}")]
     Usage(String),
+    /// No server was looked at, because of this.
+    #[error(transparent)]
+    NotChecked(Box<CliError>),
     /// The audit log's recovery.
     #[error(transparent)]
     Recover(#[from] crate::audit::RecoverError),
@@ -63,4 +66,15 @@ pub enum CliError {
     /// Stdout.
     #[error("can't write the output: {0}")]
     Output(#[from] io::Error),
+}
+
+impl CliError {
+    /// The exit code.
+    pub(super) const fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::NotChecked(_) => 3,
+            _ => 1,
+        }
+    }
 }

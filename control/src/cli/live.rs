@@ -93,6 +93,7 @@ pub(super) fn audit_verify_command() -> clap::Command {
     verify::cli::command()
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+/// What waits for agents.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Start)
 }

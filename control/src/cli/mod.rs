@@ -1,10 +1,11 @@
 //! The `secmon` command: flags become typed actions, actions call the modules that do the work.
 //!
 //! Nothing is decided here. Results go to stdout, everything else to stderr; the exit code is 0 for done,
-//! 1 for a problem, 2 for a command line that isn't one.
+//! 1 for a problem, 2 for a command line that isn't one; `diag` has 3 for what could not be looked at.
 
 mod agent;
 mod args;
+mod diag;
 mod doctor;
 mod documents;
 mod environment;
@@ -29,7 +30,7 @@ pub fn main() -> ExitCode {
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("secmon: {error}");
-            ExitCode::from(if matches!(error, CliError::Usage(_)) { 2 } else { 1 })
+            ExitCode::from(error.code())
         }
     }
 }

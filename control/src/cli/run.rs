@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::args::{AgentCommand, AuditCommand, Cli, ClientCommand, Command, ManifestCommand, Settled};
 use super::environment::Environment;
 use super::error::CliError;
-use super::{agent, doctor, documents, init, live, manifest};
+use super::{agent, diag, doctor, documents, init, live, manifest};
 use crate::demo::{self, serve_demo_service};
 
 /// Runs the command.
@@ -42,6 +42,7 @@ fn act(command: Settled, environment: &Environment, out: &mut impl Write) -> Res
         Settled::Manifest(ManifestCommand::Show { file }) => done(manifest::show_file(&file, out)),
         Settled::Serve => done(live::serve(config)),
         Settled::Console { operator } => done(live::console(config, operator)),
+        Settled::Diag(args) => diag::run(&config, &args, out),
         Settled::Doctor { offline } => doctor::run(environment, offline, out),
         Settled::Audit(AuditCommand::Verify { file }) => live::audit_verify(&config, file, out),
         Settled::Audit(AuditCommand::Recover) => done(live::audit_recover(&config, out)),

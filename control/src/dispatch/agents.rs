@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Method, Response};
-use secmon_wire::limits::{ENVELOPE_MAX, HEALTH_MAX, MANIFEST_MAX, RECEIPT_MAX, RECEIPTS_KEPT};
+use secmon_wire::limits::{ENVELOPE_MAX, HEALTH_MAX, MANIFEST_MAX, RECEIPT_MAX, RECEIPTS_KEPT, REPORT_MAX};
 use secmon_wire::{AGENT_NAME_SUFFIX, AgentId, Health, SIGNATURE_HEADER, from_hex, to_hex};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -19,6 +19,8 @@ use crate::store::{AgentRow, ReceiptRow};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
+/// An agent looks for up to 5 s; the rest is for a slow way there and back.
+const DIAG_TIMEOUT: Duration = Duration::from_secs(12);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 /// Room for the receipts with their signatures and brackets.
 const RECEIPTS_MAX: usize = RECEIPTS_KEPT * (RECEIPT_MAX + 256) + 64;
@@ -36,6 +38,9 @@ pub enum CallError {
     /// No connection: nothing was sent.
     #[error("{0}")]
     NotSent(String),
+    /// The request may have left, and no answer came in time.
+    #[error("no answer: the deadline passed")]
+    TooLate,
     /// The request may have left, and no answer came.
     #[error("no answer: {0}")]
     NoAnswer(String),
@@ -73,19 +78,24 @@ impl Agents {
 
     /// The manifest that the agent serves, verbatim.
     pub async fn manifest(&self, agent: &AgentRow) -> Result<Vec<u8>, CallError> {
-        self.get(agent, "/v1/manifest", MANIFEST_MAX).await
+        self.get(agent, "/v1/manifest", MANIFEST_MAX, QUERY_TIMEOUT).await
     }
 
     /// What the agent says of itself.
     pub async fn health(&self, agent: &AgentRow) -> Result<SelfReport, CallError> {
-        let body = self.get(agent, "/v1/health", HEALTH_MAX).await?;
+        let body = self.get(agent, "/v1/health", HEALTH_MAX, QUERY_TIMEOUT).await?;
         let report = Health::read(&body).and_then(SelfReport::new);
         report.map_err(|error| CallError::BadAnswer(error.to_string()))
     }
 
+    /// The report of a look at these areas (names with commas), unread.
+    pub async fn diag(&self, agent: &AgentRow, areas: &str) -> Result<Vec<u8>, CallError> {
+        self.get(agent, &format!("/v1/diag?area={areas}"), REPORT_MAX, DIAG_TIMEOUT).await
+    }
+
     /// The agent's last receipts, oldest first, unverified.
     pub async fn receipts(&self, agent: &AgentRow) -> Result<Vec<ReceiptRow>, CallError> {
-        let body = self.get(agent, "/v1/receipts", RECEIPTS_MAX).await?;
+        let body = self.get(agent, "/v1/receipts", RECEIPTS_MAX, QUERY_TIMEOUT).await?;
         let bad = |what: String| CallError::BadAnswer(what);
         let parsed: Receipts<'_> = serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))?;
         let row = |signed: &SignedBody<'_>| {
@@ -118,8 +128,14 @@ impl Agents {
         Ok(ReceiptRow { body, signature })
     }
 
-    async fn get(&self, agent: &AgentRow, path: &str, limit: usize) -> Result<Vec<u8>, CallError> {
-        let request = self.request(agent, Method::GET, path, QUERY_TIMEOUT)?;
+    async fn get(
+        &self,
+        agent: &AgentRow,
+        path: &str,
+        limit: usize,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, CallError> {
+        let request = self.request(agent, Method::GET, path, timeout)?;
         read(request.send().await.map_err(|error| classify(&error))?, limit).await
     }
 
@@ -198,7 +214,7 @@ fn classify(error: &reqwest::Error) -> CallError {
     if error.is_connect() {
         CallError::NotSent(why)
     } else if error.is_timeout() {
-        CallError::NoAnswer("the deadline passed".to_owned())
+        CallError::TooLate
     } else {
         CallError::NoAnswer(why)
     }

@@ -20,7 +20,7 @@ pub use close::{Closed, Outcome};
 pub use intent::{IntentFields, Recorded};
 pub use receipt::{Receipted, Unproven};
 pub use reconcile::ResumeError;
-pub use route::Routed;
+pub use route::{Routed, offered};
 pub use sandbox::SandboxWatch;
 
 use crate::approval::{Claimed, Reason, Rejected};

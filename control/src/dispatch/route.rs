@@ -1,11 +1,24 @@
 //! Which agent runs an approved action, and whether its verified manifest lists it.
 
-use secmon_wire::{Capability, Hash, Manifest, OperationId, signature};
+use secmon_wire::{ActionId, Capability, ClientId, Hash, Manifest, OperationId, signature};
 
 use super::{Agents, CallError};
 use crate::approval::{Claimed, Reason, Rejected};
 use crate::config::Secret;
-use crate::store::{AgentRow, Store};
+use crate::store::{AgentRow, Store, StoreError};
+
+/// What somebody could carry out for a client, by the registry: what isn't offered can't be routed either.
+pub fn offered(store: &Store, client: &ClientId) -> Result<Vec<ActionId>, StoreError> {
+    let mut offered = Vec::new();
+    for action in ActionId::ALL {
+        if let Some(operation) = action.operation()
+            && store.agent_for(client, operation)?.is_some()
+        {
+            offered.push(*action);
+        }
+    }
+    Ok(offered)
+}
 
 /// A claimed approval with the agent whose manifest, pulled just now, lists the action.
 #[derive(Debug)]

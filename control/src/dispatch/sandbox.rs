@@ -67,7 +67,7 @@ impl SandboxWatch {
             (self.agents.health(agent).await, turn)
         };
         let answer = tokio::time::timeout(patience, asked).await;
-        let (report, turn) = answer.map_err(|_| CallError::NoAnswer("the deadline passed".to_owned()))?;
+        let (report, turn) = answer.map_err(|_| CallError::TooLate)?;
         let report = report?;
         turn.note(report.missing()).await;
         Ok(report)

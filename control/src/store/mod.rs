@@ -7,6 +7,7 @@ mod fleet;
 mod outbox;
 mod pending;
 mod receipts;
+mod samples;
 mod sandbox;
 mod settings;
 
@@ -22,7 +23,8 @@ pub use pending::PendingRow;
 pub use receipts::ReceiptRow;
 
 /// One schema change each, applied in order and never edited.
-const MIGRATIONS: &[&str] = &[include_str!("001_first.sql"), include_str!("002_sandbox.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("001_first.sql"), include_str!("002_sandbox.sql"), include_str!("003_samples.sql")];
 
 /// The database of a data directory.
 #[derive(Debug)]
