@@ -176,6 +176,11 @@ impl Plane {
     /// Adds a client and a host of it that offers `operations`. Its agent isn't started.
     pub fn site(&self, client: &str, agent: &str, operations: &[&'static str]) -> Site {
         self.client(client);
+        self.another_site(client, agent, operations)
+    }
+
+    /// Adds one more host of a client.
+    pub fn another_site(&self, client: &str, agent: &str, operations: &[&'static str]) -> Site {
         Site::new(self, client, agent, operations)
     }
 
@@ -256,6 +261,22 @@ impl Plane {
     /// An operator writes; what the bot answers.
     pub fn ask(&mut self, operator: i64, message: impl ToString) -> SentMessage {
         self.send(&Incoming::new(operator, message.to_string()))
+    }
+
+    /// An operator asks for what takes a while; the bot's one message, once its answer stands in it.
+    pub fn ask_patiently(&mut self, operator: i64, message: impl ToString) -> SentMessage {
+        self.telegram.text(operator, message.to_string());
+        self.patient_reply()
+    }
+
+    /// The bot's next message, once what it announced has taken its place.
+    pub fn patient_reply(&mut self) -> SentMessage {
+        let next = self.seen;
+        self.seen += 1;
+        until("a sign of life to become an answer", || {
+            let sent = self.telegram.sent().into_iter().nth(next)?;
+            (!sent.edits.is_empty()).then_some(sent)
+        })
     }
 
     /// The same for a message of any form.
