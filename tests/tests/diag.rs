@@ -218,7 +218,7 @@ fn the_command_line_says_by_its_exit_code_what_came_out() {
     assert!(code == Some(1) && said.contains(advice), "{said}");
     assert!(!said.contains('<') || said.contains("<b>php</b>"), "text, not markup: {said}");
     for (arguments, expected, words) in [
-        (&["acme", "mail"][..], 2, "expected names with commas, of: db, disk"),
+        (&["acme", "mail"][..], 2, "expected all, or names with commas, of: db, disk"),
         (&[], 2, "Usage"),
         (&["acme", "--details", "--json"], 2, "cannot be used with"),
         (&["nobody"], 3, "nobody"),

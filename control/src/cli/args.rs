@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use secmon_wire::limits::MIN_INTERVAL_MAX;
 use secmon_wire::{AgentId, Area, ClientId, OPERATIONS, OperationId, Unit, operation};
 
-use crate::diag::Areas;
+use crate::diag;
 use crate::fleet::Address;
 use crate::fleet::bundle::ServiceManager;
 
@@ -122,8 +122,8 @@ pub(super) struct Diag {
     #[arg(value_parser = client_id)]
     pub(super) client: ClientId,
     /// What to look at: names with commas (db, disk, flood, http, net, php, system, tls, web) [default: all]
-    #[arg(value_name = "AREA", value_parser = areas)]
-    pub(super) area: Option<Areas>,
+    #[arg(value_name = "AREA", value_parser = asked)]
+    pub(super) area: Option<diag::Areas>,
     /// Say all that was found: evidence, symptoms, what was checked and what not
     #[arg(long)]
     pub(super) details: bool,
@@ -302,8 +302,9 @@ fn areas(text: &str) -> Result<Areas, String> {
     Ok(Areas(areas))
 }
 
-fn areas(text: &str) -> Result<Areas, String> {
-    Areas::parse(text).ok_or_else(|| format!("expected names with commas, of: {}", Areas::choices()))
+fn asked(text: &str) -> Result<diag::Areas, String> {
+    let expected = || format!("expected all, or names with commas, of: {}", diag::Areas::choices());
+    diag::Areas::parse(text).ok_or_else(expected)
 }
 
 fn operation_id(text: &str) -> Result<OperationId, String> {

@@ -3,8 +3,8 @@
 //! The first look says nothing. Totals of another boot, totals that fell and looks from the future are not compared;
 //! a total that fell was reset, and what it was before is not known.
 
-use secmon_wire::OperationId;
 use secmon_wire::diag::{CounterId, FactName, Facts, Finding, FindingId, Severity};
+use secmon_wire::{ActionId, OperationId};
 
 use super::rules::{RULES, Rise, Rule, facts};
 use super::{OwnRestart, Sample, crash_loop, disk};
@@ -31,7 +31,7 @@ pub fn compare(past: &[Sample], now: &Sample, seen: &[Finding], ours: &[OwnResta
     found.extend(rebooted(&past, now));
     let same_boot: Vec<&Sample> = past.into_iter().filter(|sample| sample.boot == now.boot).collect();
     let looks = Looks { past: &same_boot, now };
-    found.extend(RULES.iter().flat_map(|rule| looks.judge(rule)));
+    found.extend(RULES.iter().flat_map(|rule| looks.judge(rule, seen)));
     found.extend(looks.killed());
     found.extend(looks.php_full(seen));
     found.extend(looks.db_restarted(ours));
@@ -80,7 +80,7 @@ impl<'s> Looks<'s> {
         self.rises(id).find(|rise| rise.key == key)
     }
 
-    fn judge(&self, rule: &'s Rule) -> Vec<Compared> {
+    fn judge(&self, rule: &'s Rule, seen: &[Finding]) -> Vec<Compared> {
         let judged = self.rises(rule.counter).filter_map(|rise| {
             let whole = match rule.limit.whole() {
                 Some(of) => Some(self.rise(of, rise.key)?.by),
@@ -91,7 +91,11 @@ impl<'s> Looks<'s> {
             if rule.finding == FindingId::MemOom {
                 facts = facts.text(FactName::Name, self.victim().unwrap_or("a process"));
             }
-            Some(happened(rule.finding, severity, facts, rise.seconds))
+            let mut found = happened(rule.finding, severity, facts, rise.seconds);
+            if rule.finding == FindingId::MemOom {
+                found.finding.action = stayed_down(seen);
+            }
+            Some(found)
         });
         judged.collect()
     }
@@ -150,6 +154,12 @@ impl<'s> Looks<'s> {
         });
         judged.collect()
     }
+}
+
+/// What would start again what was killed and didn't come back by itself: nothing else does.
+fn stayed_down(seen: &[Finding]) -> Option<ActionId> {
+    let mut killed = seen.iter().filter(|own| FindingId::MemOom.explains(own.id));
+    killed.find_map(|own| own.action.filter(|_| own.severity > Severity::Info))
 }
 
 /// Something that came about within so many seconds.

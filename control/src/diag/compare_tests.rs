@@ -224,6 +224,20 @@ fn a_kill_names_the_unit_that_memory_ran_out_in() {
 }
 
 #[test]
+fn what_was_killed_and_stayed_down_may_be_started_again() {
+    let (before, after) = ([(CounterId::OomKills, "", 0)], [(CounterId::OomKills, "", 1)]);
+    let found = |seen: &[Finding]| {
+        compare(&[look(60, &before)], &look(0, &after), seen, &[]).remove(0).finding.action
+    };
+    let down = |severity| Finding::new(FindingId::PhpDownStale, severity).action(ActionId::RestartPhp);
+    assert_eq!(found(&[down(Severity::Critical)]), Some(ActionId::RestartPhp));
+    assert_eq!(found(&[down(Severity::Info)]), None);
+    assert_eq!(found(&[]), None);
+    let other = Finding::new(FindingId::TlsNotReloaded, Severity::Warning).action(ActionId::RestartWeb);
+    assert_eq!(found(&[other]), None, "memory has nothing to do with it");
+}
+
+#[test]
 fn php_at_its_limit_is_a_finding_only_while_requests_wait() {
     let (before, after) = ([(CounterId::FpmMaxChildren, "www", 3)], [(CounterId::FpmMaxChildren, "www", 5)]);
     let queue = |severity| {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Client, Judged, Look, Visit};
 
-/// `{"client","hosts":[…]}`, each host `{"agent","error"}` or
+/// `{"client","hosts":[…],"left_out"}`, each host `{"agent","error"}` or
 /// `{"agent","areas","compared_s","findings","healthy","report"}`. The findings are those of the report and of the
 /// comparison, causes first; each has its sentence, what explains it and the advice.
 pub fn json(client: &Client<'_>, visits: &[Arc<Visit>]) -> Value {
@@ -18,7 +18,7 @@ pub fn json(client: &Client<'_>, visits: &[Arc<Visit>]) -> Value {
             Ok(look) => host(visit, look),
         })
         .collect();
-    json!({"client": client.id.as_str(), "hosts": hosts})
+    json!({"client": client.id.as_str(), "hosts": hosts, "left_out": client.left_out})
 }
 
 fn host(visit: &Visit, look: &Look) -> Value {

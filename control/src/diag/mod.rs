@@ -2,8 +2,8 @@
 //! in few lines.
 //!
 //! Read-only from end to end: nothing here approves, dispatches or writes to the audit log. What an agent reports is
-//! a stranger's until [`secmon_wire::diag::Report::read`] took it, and reaches a reader only through [`page`] and
-//! [`details`], bounded and set apart from our own words.
+//! a stranger's until [`secmon_wire::diag::Report::read`] took it, and reaches a reader only through [`page()`] and
+//! [`details()`], bounded and set apart from our own words.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
 mod areas;

@@ -6,7 +6,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use secmon_wire::Area;
 use serde_json::Value;
 
 use super::Plane;
@@ -56,8 +55,6 @@ impl Site {
             command.args(["--allow", &format!("{operation}={unit}")]);
             command.args(["--min-interval", &format!("{operation}=3")]);
         }
-        let areas: Vec<_> = Area::ALL.iter().map(|area| area.as_str()).collect();
-        command.args(["--diagnostics", &areas.join(",")]);
         for (flag, name) in
             [("--init-dir", "init.d"), ("--run-dir", "run"), ("--state", "state"), ("--out", "bundle")]
         {
