@@ -3,11 +3,11 @@
 //! The first look says nothing. Totals of another boot, totals that fell and looks from the future are not compared;
 //! a total that fell was reset, and what it was before is not known.
 
+use secmon_wire::OperationId;
 use secmon_wire::diag::{CounterId, FactName, Facts, Finding, FindingId, Severity};
-use secmon_wire::{ActionId, OperationId};
 
 use super::rules::{RULES, Rise, Rule, facts};
-use super::{OwnRestart, Sample, crash_loop, disk};
+use super::{OwnRestart, Sample, crash_loop, disk, killed};
 
 /// A look is compared with the newest one that is at least so old: asking twice in a row gives the same answer twice.
 const SETTLED_S: u64 = 60;
@@ -31,8 +31,11 @@ pub fn compare(past: &[Sample], now: &Sample, seen: &[Finding], ours: &[OwnResta
     found.extend(rebooted(&past, now));
     let same_boot: Vec<&Sample> = past.into_iter().filter(|sample| sample.boot == now.boot).collect();
     let looks = Looks { past: &same_boot, now };
-    found.extend(RULES.iter().flat_map(|rule| looks.judge(rule, seen)));
-    found.extend(looks.killed());
+    let victims = killed::victims(&looks, ours);
+    let mut judged: Vec<Compared> = RULES.iter().flat_map(|rule| looks.judge(rule)).collect();
+    killed::name(&mut judged, &victims, seen);
+    found.extend(judged);
+    found.extend(victims.iter().filter_map(killed::Victim::finding));
     found.extend(looks.php_full(seen));
     found.extend(looks.db_restarted(ours));
     found.extend(disk::read_only(&looks));
@@ -52,7 +55,7 @@ pub(super) struct Looks<'s> {
 
 impl<'s> Looks<'s> {
     /// The look that a counter is compared with, and what was counted then.
-    fn before(&self, id: CounterId, key: &str) -> Option<(&'s Sample, u64)> {
+    pub(super) fn before(&self, id: CounterId, key: &str) -> Option<(&'s Sample, u64)> {
         let counted = |sample: &&'s Sample| Some((*sample, sample.counters.get(id, key)?));
         let mut counted = self.past.iter().filter_map(counted);
         let settled = |sample: &Sample| self.age(sample) >= SETTLED_S;
@@ -66,7 +69,7 @@ impl<'s> Looks<'s> {
     }
 
     /// What each counter of this kind did.
-    fn rises(&self, id: CounterId) -> impl Iterator<Item = Rise<'s>> {
+    pub(super) fn rises(&self, id: CounterId) -> impl Iterator<Item = Rise<'s>> {
         let now = self.now.counters.iter().filter(move |counter| counter.id == id);
         let looks = *self;
         now.filter_map(move |counter| {
@@ -80,46 +83,15 @@ impl<'s> Looks<'s> {
         self.rises(id).find(|rise| rise.key == key)
     }
 
-    fn judge(&self, rule: &'s Rule, seen: &[Finding]) -> Vec<Compared> {
+    fn judge(&self, rule: &Rule) -> Vec<Compared> {
         let judged = self.rises(rule.counter).filter_map(|rise| {
             let whole = match rule.limit.whole() {
                 Some(of) => Some(self.rise(of, rise.key)?.by),
                 None => None,
             };
             let severity = rule.limit.judge(&rise, whole)?;
-            let mut facts = facts(rule.finding, &rise, whole);
-            if rule.finding == FindingId::MemOom {
-                facts = facts.text(FactName::Name, self.victim().unwrap_or("a process"));
-            }
-            let mut found = happened(rule.finding, severity, facts, rise.seconds);
-            if rule.finding == FindingId::MemOom {
-                found.finding.action = stayed_down(seen);
-            }
-            Some(found)
-        });
-        judged.collect()
-    }
-
-    /// The unit that memory ran out in, if it was one of those that are counted.
-    fn victim(&self) -> Option<&'s str> {
-        let killed = self.rises(CounterId::UnitOomKills).filter(|rise| rise.by > 0);
-        killed.max_by_key(|rise| rise.by).map(|rise| rise.key)
-    }
-
-    /// Databases and PHP that were killed.
-    fn killed(&self) -> Vec<Compared> {
-        let killed = self.rises(CounterId::UnitOomKills).filter(|rise| rise.by > 0);
-        let judged = killed.filter_map(|rise| {
-            let unit = rise.key.strip_suffix(".service").unwrap_or(rise.key);
-            let finding = match unit {
-                _ if ["maria", "mysql", "postgres"].iter().any(|db| unit.starts_with(db)) => {
-                    FindingId::DbOomKilled
-                }
-                _ if unit.contains("php") => FindingId::PhpKilledOom,
-                _ => return None,
-            };
-            let facts = Facts::new().text(FactName::Name, unit).number(FactName::Count, rise.by);
-            Some(happened(finding, Severity::Warning, facts, rise.seconds))
+            let facts = facts(rule.finding, &rise, whole);
+            Some(happened(rule.finding, severity, facts, rise.seconds))
         });
         judged.collect()
     }
@@ -156,12 +128,6 @@ impl<'s> Looks<'s> {
     }
 }
 
-/// What would start again what was killed and didn't come back by itself: nothing else does.
-fn stayed_down(seen: &[Finding]) -> Option<ActionId> {
-    let mut killed = seen.iter().filter(|own| FindingId::MemOom.explains(own.id));
-    killed.find_map(|own| own.action.filter(|_| own.severity > Severity::Info))
-}
-
 /// Something that came about within so many seconds.
 pub(super) fn happened(finding: FindingId, severity: Severity, facts: Facts, within: u64) -> Compared {
     let severity = if within > RECENT_S { Severity::Info } else { severity };
@@ -179,7 +145,7 @@ fn rebooted(past: &[&Sample], now: &Sample) -> Option<Compared> {
 fn once_each(found: Vec<Compared>, seen: &[Finding]) -> Vec<Compared> {
     let mut kept: Vec<Compared> = Vec::new();
     for new in found {
-        if seen.iter().any(|own| same(own, &new.finding)) {
+        if seen.iter().any(|own| same(own, &new.finding) && own.severity >= new.finding.severity) {
             continue;
         }
         match kept.iter_mut().find(|old| same(&old.finding, &new.finding)) {

@@ -1,7 +1,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
-use secmon_wire::Unit;
 use secmon_wire::diag::Counters;
+use secmon_wire::{ActionId, Unit};
 
 use super::*;
 
@@ -215,12 +215,39 @@ fn a_kill_names_the_unit_that_memory_ran_out_in() {
     let names = |after: [(CounterId, &str, u64); 4]| -> Vec<String> {
         between(60, &kills(0, 0, 0, 0), &after).iter().map(|new| new.finding.to_string()).collect()
     };
-    let oom = "Memory ran out: the kernel killed mariadb.service";
+    let oom = "Memory ran out: the kernel killed mariadb";
     assert_eq!(names(kills(1, 1, 0, 0)), [oom, "mariadb was killed because memory ran out"]);
-    let oom = "Memory ran out: the kernel killed php8.2-fpm.service";
+    let oom = "Memory ran out: the kernel killed php8.2-fpm";
     assert_eq!(names(kills(3, 0, 3, 1)), [oom, "A PHP worker was killed because memory ran out"]);
-    assert_eq!(names(kills(1, 0, 0, 1)), ["Memory ran out: the kernel killed nginx.service"]);
+    assert_eq!(names(kills(1, 0, 0, 1)), ["Memory ran out: the kernel killed nginx"]);
     assert_eq!(names(kills(0, 0, 0, 0)), Vec::<String>::new());
+}
+
+#[test]
+fn a_unit_whose_count_went_with_it_is_named_if_it_alone_is_another_process_now() {
+    let at = |ago, total, db: Option<u64>, php: u64| {
+        let mut counted = vec![
+            (CounterId::OomKills, "", total),
+            (CounterId::UnitOomKills, "system.slice", total),
+            (CounterId::Instance, "php8.2-fpm.service", php),
+        ];
+        counted.extend(db.map(|instance| (CounterId::Instance, "mariadb.service", instance)));
+        look(ago, &counted)
+    };
+    let names = |now: Sample, ours: &[OwnRestart]| -> Vec<String> {
+        let found = compare(&[at(60, 3, Some(1), 1)], &now, &[], ours);
+        found.iter().map(|new| new.finding.to_string()).collect()
+    };
+    let oom = |name| format!("Memory ran out: the kernel killed {name}");
+    let db = "mariadb was killed because memory ran out".to_owned();
+    assert_eq!(names(at(0, 4, Some(2), 1), &[]), [oom("mariadb"), db.clone()], "it came back");
+    assert_eq!(names(at(0, 4, None, 1), &[]), [oom("mariadb"), db], "it didn't");
+    assert_eq!(names(at(0, 4, Some(1), 2), &[]), [oom("php8.2-fpm")], "all of PHP, not a worker");
+    assert_eq!(names(at(0, 4, Some(2), 2), &[]), [oom("a process")], "nobody knows");
+    assert_eq!(names(at(0, 4, Some(1), 1), &[]), [oom("a process")]);
+    assert_eq!(names(at(0, 3, Some(2), 1), &[]), Vec::<String>::new(), "restarted, not killed");
+    let own = OwnRestart { at: NOW - 5, operation: OperationId::RestartDb, unit: Unit::new("mariadb") };
+    assert_eq!(names(at(0, 4, Some(2), 1), &[own]), [oom("a process")], "we replaced it");
 }
 
 #[test]
@@ -342,6 +369,10 @@ fn what_the_host_found_itself_is_not_said_twice() {
     let found = compare(&[look(60, &before)], &look(0, &after), &seen, &[]);
     assert_eq!(said(&found).iter().map(|one| one.2.as_str()).collect::<Vec<_>>(), ["/b is 900 MB and grows"]);
     assert_eq!(between(60, &before, &after).len(), 3);
+    // What the host only mentions hides nothing.
+    let mentioned = Finding::new(FindingId::MemOom, Severity::Info);
+    let found = compare(&[look(60, &before)], &look(0, &after), &[mentioned], &[]);
+    assert!(found.iter().any(|new| new.finding.id == FindingId::MemOom));
     // Two counters, one finding, the worse one.
     let drops = [(CounterId::ListenDrops, "", 400), (CounterId::ListenOverflows, "", 70)];
     let found = between(60, &[(CounterId::ListenDrops, "", 0), (CounterId::ListenOverflows, "", 0)], &drops);

@@ -13,6 +13,7 @@ mod desk;
 mod details;
 mod disk;
 mod json;
+mod killed;
 mod line;
 mod look;
 mod not_run;
