@@ -149,3 +149,36 @@ fn lines_from_the_future_do_not_count() {
         FakeHost::new(moment + 5).file_of("/error.log", line.lines().next().expect("one").as_bytes(), moment);
     assert_eq!(ids(&run(&host, &nginx())), [FindingId::WebWorkersExhausted]);
 }
+
+#[test]
+fn a_database_that_has_refused_our_account_today_is_not_asked_again_while_somebody_listens() {
+    const MOMENT: u64 = 1_795_312_800; // 2026-11-22 02:00:00
+    let database = crate::stack::Database {
+        kind: crate::stack::DatabaseKind::MariaDb,
+        unit: "mariadb".into(),
+        listen: Endpoint::Unix("/run/mysqld/mysqld.sock".into()),
+        data: None,
+        error_log: Some("/db.log".into()),
+        buffer_pool: 0,
+        max_connections: None,
+    };
+    let refused = |user: &str| {
+        format!(
+            "2026-11-22  2:00:00 12 [Warning] Access denied for user '{user}'@'localhost' (using password: NO)\n"
+        )
+    };
+    let listening = "00: 00000002 00000000 00010000 0001 01 1 /run/mysqld/mysqld.sock\n";
+    let asked = |after: u64, line: &str, sockets: &str| {
+        let host = FakeHost::new(MOMENT + after).file_of("/db.log", line.as_bytes(), MOMENT);
+        !must_not_be_asked(&host.file("/proc/net/unix", sockets), &database)
+    };
+    let ours = refused("secmon-diag");
+    assert!(!asked(60, &ours, listening));
+    assert!(!asked(DAY_S - 60, &ours, listening));
+    assert!(asked(DAY_S + 60, &ours, listening), "somebody may have made the account since");
+    assert!(asked(60, &refused("wordpress"), listening), "another's affair");
+    assert!(asked(60, &ours, "\n"), "nobody listens, and nobody writes a line");
+    let tcp =
+        crate::stack::Database { listen: Endpoint::Tcp(([127, 0, 0, 1], 3306).into()), ..database.clone() };
+    assert!(!must_not_be_asked(&FakeHost::new(MOMENT).file_of("/db.log", ours.as_bytes(), MOMENT), &tcp));
+}

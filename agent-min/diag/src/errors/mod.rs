@@ -25,11 +25,13 @@ use secmon_wire::diag::{Check, WhyNotChecked};
 
 use crate::Notes;
 use crate::discover::{self, Details};
-use crate::host::Host;
+use crate::host::{Endpoint, Host};
 use crate::journal::{self, Journal};
-use crate::stack::{Stack, WebKind};
+use crate::probe::ACCOUNT;
+use crate::stack::{Database, Stack, WebKind};
 use acme::Acme;
 use database::Db;
+use listening::Listening;
 use php::Php;
 use said::Said;
 use tail::Tail;
@@ -106,6 +108,33 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
     }
     all.killed.judge(now, notes);
     stale::check(host, stack, &details, notes);
+}
+
+/// Whether a database that is there has refused our own account within a day: asking it again would only write
+/// another line into its log. Where nobody listens, or the log can't be read, it may be asked.
+pub(crate) fn must_not_be_asked(host: &dyn Host, database: &Database) -> bool {
+    let Endpoint::Unix(socket) = &database.listen else { return false };
+    let ours = format!("Access denied for user '{ACCOUNT}'@");
+    let now = host.clock();
+    let refused = |at: u64, line: &[u8]| {
+        now.saturating_sub(at) < DAY_S && String::from_utf8_lossy(line).contains(&ours)
+    };
+    let lately = match (&database.error_log, journal::path(host)) {
+        (Some(path), _) => {
+            Tail::read(host, path).is_ok_and(|tail| tail.lines().any(|(at, line)| refused(at, line)))
+        }
+        (None, Some(path)) => {
+            let field = format!("_SYSTEMD_UNIT={}.service", database.unit);
+            let mut lately = false;
+            let read = journal::with(host, &path, |journal| {
+                let entries = journal.newest(&field, now.saturating_sub(DAY_S), MESSAGES_MAX);
+                lately = entries.iter().any(|entry| refused(entry.at, &entry.message));
+            });
+            lately && read.is_ok()
+        }
+        (None, None) => false,
+    };
+    lately && Listening::read(host).has(host, socket)
 }
 
 /// All that lines are counted for.

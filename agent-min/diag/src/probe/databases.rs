@@ -9,6 +9,7 @@ use super::mariadb::{self, Numbers, Session};
 use super::postgres_packets::Said;
 use super::{AGAIN_AFTER, address, mysql, postgres, why};
 use crate::Notes;
+use crate::errors::must_not_be_asked;
 use crate::host::{Denied, Host};
 use crate::stack::{Database, DatabaseKind, Stack};
 
@@ -105,6 +106,9 @@ fn look<'h>(host: &'h dyn Host, database: &Database) -> State<'h> {
 }
 
 fn look_at_mysql<'h>(host: &'h dyn Host, database: &Database) -> Result<State<'h>, Denied> {
+    if must_not_be_asked(host, database) {
+        return Ok(State::Answers(WhyNotChecked::Permission));
+    }
     Ok(match mariadb::look(host, &database.listen, PATIENCE)? {
         mariadb::Look::In(session) => State::In(session),
         mariadb::Look::NoAccount => State::Answers(WhyNotChecked::Permission),
