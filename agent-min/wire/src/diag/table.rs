@@ -204,9 +204,9 @@ catalogue! {
     Http499Burst = "http-499-burst", Http: "Visitors give up waiting ({count} in 5 min)",
         explained_by ["php-queue", "http-504", "flood-*"], forbids [], why None;
     Http502 = "http-502", Http: "{host} answers {code}: no PHP behind the web server ({count} in 5 min)",
-        explained_by ["php-down-*", "php-sock-*", "php-backlog-full", "php-worker-crash", "php-killed-oom", "web-upstream-header", "php-queue"], forbids [], why None;
+        explained_by ["php-down-*", "php-sock-*", "php-backlog-full", "php-worker-crash", "php-killed-oom", "web-upstream-header", "php-queue", "flood-*"], forbids [], why None;
     Http504 = "http-504", Http: "{host}: PHP takes longer than {seconds}; slowest {path} ({count} in 5 min)",
-        explained_by ["php-queue", "php-outbound-stuck", "php-timeout", "db-hung", "db-lock-wait", "db-too-many-conn"], forbids [], why None;
+        explained_by ["php-queue", "php-outbound-stuck", "php-timeout", "db-hung", "db-lock-wait", "db-too-many-conn", "flood-*"], forbids [], why None;
     Http5xxRate = "http-5xx-rate", Http: "{count} server errors in 5 min ({percent} %), mostly {path}",
         explained_by ["php-*", "db-*", "disk-*", "http-502", "http-504", "http-db-error-page", "http-critical-error", "flood-*"], forbids [], why None;
     HttpBlank200 = "http-blank-200", Http: "The home page of {host} is empty ({size}): a white screen",
