@@ -6,6 +6,7 @@
 
 pub mod discover;
 pub mod errors;
+pub mod flood;
 pub mod host;
 pub mod journal;
 pub mod kernel;
