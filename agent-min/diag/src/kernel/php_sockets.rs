@@ -10,10 +10,10 @@ use super::processes::{self, Status};
 use super::queues::{spelled, tcp_listeners, unix_listeners};
 use super::sock_diag::UnixListener;
 use super::web::{is_enabled, listens_at};
-use super::{FILE_MAX, fields, packages, why};
+use super::{FILE_MAX, fields, packages, units, why};
 use crate::Notes;
 use crate::host::{Denied, Endpoint, Host, Metadata};
-use crate::stack::{Pool, Stack};
+use crate::stack::{Pool, Stack, WebServer};
 
 /// Sockets that are looked at.
 const SOCKETS_MAX: usize = 32;
@@ -191,9 +191,14 @@ fn check_permissions(host: &dyn Host, stack: &Stack, wanted: &[Wanted<'_>], note
     }
 }
 
-/// As whom the web server's workers run: a child of its master.
+/// As whom the web server's workers run: a child of its master, which must be its unit's where there are units. A
+/// container's process of the same name has other rights, and another file.
 fn web_worker(host: &dyn Host, stack: &Stack) -> Option<Status> {
-    let masters: Vec<u32> = stack.web.iter().filter_map(|server| Some(server.master?.pid)).collect();
+    let own = |server: &WebServer| {
+        let master = server.master?.pid;
+        units::is_its_process(host, &server.name, master).then_some(master)
+    };
+    let masters: Vec<u32> = stack.web.iter().filter_map(own).collect();
     let processes = processes::list(host);
     let worker = processes.iter().find(|process| masters.contains(&process.parent))?;
     processes::status_of(host, worker.pid)

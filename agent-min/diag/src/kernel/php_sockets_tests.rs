@@ -190,6 +190,18 @@ fn a_web_server_that_may_not_open_the_socket_is_told_from_one_that_may() {
 }
 
 #[test]
+fn another_process_of_the_web_servers_name_is_not_the_web_server() {
+    let stranger = "Uid:\t101\t101\t101\t101\nGid:\t101\t101\t101\t101\n";
+    let with = |group: &str| {
+        let (host, stack) = with_worker(host(&[SOCKET]), stranger);
+        let host = host.link("/run/systemd/units/invocation:nginx.service", "01");
+        found(&host.file("/proc/70/cgroup", format!("0::{group}\n")), &stack).len()
+    };
+    assert_eq!(with("/system.slice/docker-0123.scope"), 0);
+    assert_eq!(with("/system.slice/nginx.service"), 1);
+}
+
+#[test]
 fn rights_by_an_access_list_are_not_seen_in_the_mode_and_not_doubted() {
     let (host, stack) = with_worker(host(&[SOCKET]), "Uid:\t101\t101\t101\t101\nGid:\t101\t101\t101\t101\n");
     let pools = "[www]\nuser = apache\nlisten.acl_users = apache,nginx\n";

@@ -132,6 +132,13 @@ pub(super) fn is_down(host: &dyn Host, unit: &str) -> bool {
         && !is_in_group(host, &groups(host), unit)
 }
 
+/// Whether a process is in a unit's control group, whatever the hierarchy; true without systemd.
+pub(super) fn is_its_process(host: &dyn Host, unit: &str, pid: u32) -> bool {
+    let groups = host.read(&format!("/proc/{pid}/cgroup"), FILE_MAX).unwrap_or_default();
+    let end = format!("/{}.service", plain(unit));
+    !is_systemd(host) || super::fields::lines(&groups).any(|line| line.ends_with(end.as_bytes()))
+}
+
 fn link(unit: &str) -> String {
     format!("/run/systemd/units/invocation:{}.service", plain(unit))
 }
