@@ -72,6 +72,8 @@ pub(super) fn logs(host: &dyn Host, stack: &Stack) -> Vec<(String, u64)> {
 
 /// For how long visitors have seen the maintenance page; `None` if they don't, or an update may still run.
 fn maintenance(host: &dyn Host, root: &str) -> Option<u64> {
+    // To anything but WordPress the file says nothing.
+    let _wordpress = host.metadata(&format!("{root}/wp-includes")).ok()?;
     let path = format!("{root}/.maintenance");
     let written = host.metadata(&path).ok()?.modified;
     let content = host.read(&path, FILE_MAX).unwrap_or_default();
@@ -146,12 +148,23 @@ mod tests {
         notes.findings().iter().map(|finding| (finding.severity, finding.to_string())).collect()
     }
 
+    fn wordpress() -> FakeHost {
+        FakeHost::default().file("/srv/www/wp-includes/version.php", "")
+    }
+
+    #[test]
+    fn without_wordpress_the_file_says_nothing() {
+        let at = FakeHost::default().clock - 300;
+        let file = format!("<?php $upgrading = {at}; ?>");
+        assert_eq!(found(&FakeHost::default().file("/srv/www/.maintenance", file)), []);
+    }
+
     #[test]
     fn maintenance_is_a_finding_while_wordpress_heeds_the_file_and_no_update_runs() {
         let host = FakeHost::default();
         let with = |age: u64| {
             let at = FakeHost::default().clock - age;
-            found(&FakeHost::default().file("/srv/www/.maintenance", format!("<?php $upgrading = {at}; ?>")))
+            found(&wordpress().file("/srv/www/.maintenance", format!("<?php $upgrading = {at}; ?>")))
         };
         assert_eq!(found(&host), []);
         assert_eq!(with(180), []);
@@ -164,7 +177,7 @@ mod tests {
     #[test]
     fn a_maintenance_mode_without_an_end_is_found_at_any_age() {
         let with = |content: &str, age: u64| {
-            let host = FakeHost::default();
+            let host = wordpress();
             let metadata = file(30, host.clock - age);
             found(&host.file("/srv/www/.maintenance", content).stat("/srv/www/.maintenance", metadata)).len()
         };
