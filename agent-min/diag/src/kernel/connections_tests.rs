@@ -57,12 +57,13 @@ fn two_hundred_half_open_connections_may_be_an_accident() {
             let peer = SocketAddr::new(Ipv4Addr::from_bits(0xc000_0200 + n).into(), 1);
             socket(SYN_RECEIVED, 443, peer)
         });
-        shown(survey(half_open).judge_half_open(cookies))
+        let finding = survey(half_open).judge_half_open(cookies)?;
+        let number = |name| finding.facts.get_number(name);
+        Some((finding.severity, number(FactName::Count), number(FactName::Code)))
     };
     assert_eq!(with(200, true), None);
-    let sentence = || "SYN flood: 201 half-open connections on port 443".to_owned();
-    assert_eq!(with(201, true), Some((Severity::Warning, sentence())));
-    assert_eq!(with(201, false), Some((Severity::Critical, sentence())));
+    assert_eq!(with(201, true), Some((Severity::Warning, Some(201), Some(443))));
+    assert_eq!(with(201, false), Some((Severity::Critical, Some(201), Some(443))));
 }
 
 #[test]
