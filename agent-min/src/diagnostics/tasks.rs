@@ -2,7 +2,7 @@
 
 use secmon_diag::host::Host;
 use secmon_diag::stack::Stack;
-use secmon_diag::{Notes, errors, kernel, probe};
+use secmon_diag::{Notes, errors, flood, kernel, probe};
 use secmon_wire::Area::{self, Db, Disk, Flood, Http, Net, Php, System, Tls, Web};
 use secmon_wire::diag::Check;
 
@@ -21,6 +21,9 @@ pub(super) const TASKS: &[Task] = &[
     task(&[Net], &[Check::Dns], probe::names::check),
     task(&[Php], &[Check::PhpStatus], probe::fpm::check),
     task(&[Web, Php], &[Check::Listeners], kernel::queues),
+    task(&[Flood, Http, Php, Web], &[Check::AccessLog], |host, stack, notes| {
+        flood::check(host, stack, &flood::impact(host, stack), notes);
+    }),
     task(&[System], &[Check::Memory, Check::Cpu, Check::Processes, Check::Packages], kernel::system),
     task(&[Web], &[Check::Listeners], kernel::web),
     task(&[Php], &[Check::PhpSocket], kernel::php_sockets),

@@ -24,6 +24,7 @@ mod distinct;
 #[cfg(test)]
 mod fake;
 mod format;
+mod impact;
 mod json;
 mod kept;
 mod kinds;
@@ -44,6 +45,7 @@ mod whose;
 
 pub use check::check;
 use format::Format;
+pub use impact::impact;
 use pass::Pass;
 use preview::Preview;
 use probes::Identity;

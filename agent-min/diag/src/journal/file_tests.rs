@@ -1,8 +1,6 @@
 //! Journals as systemd lays them out, made here, and real ones where the testbed's hosts left some.
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
-use std::path::PathBuf;
-
 use proptest::prelude::*;
 
 use super::*;
@@ -192,32 +190,6 @@ fn lists_that_lead_in_circles_end() {
         put64(&mut bytes, at + 24, at as u64);
     }
     assert!(messages(&bytes, "_SYSTEMD_UNIT=absent.service", 0, 100).is_empty());
-}
-
-#[test]
-fn journals_of_real_hosts_are_read() {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target =
-        target.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target")));
-    let dir = std::env::var_os("SECMON_TESTBED_DIR").map_or_else(|| target.join("testbed"), PathBuf::from);
-    let directories =
-        |path: PathBuf| std::fs::read_dir(path).into_iter().flatten().flatten().map(|it| it.path());
-    let found: Vec<PathBuf> = directories(dir)
-        .flat_map(|host| directories(host.join("files/var/log/journal")))
-        .map(|of_machine| of_machine.join("system.journal"))
-        .filter(|path| path.is_file())
-        .collect();
-    if found.is_empty() {
-        println!("skipped: no host of the testbed left a journal");
-    }
-    for path in found {
-        let bytes = std::fs::read(&path).expect("readable");
-        let started = messages(&bytes, "UNIT=nginx.service", 0, 400);
-        assert!(started.iter().any(|(_, text)| text.starts_with("Start")), "{}: {started:?}", path.display());
-        let database = messages(&bytes, "_SYSTEMD_UNIT=mariadb.service", 0, 400);
-        assert!(database.iter().any(|(_, text)| text.contains("ready for connections")), "{database:?}");
-        assert!(database.is_sorted_by_key(|(at, _)| *at));
-    }
 }
 
 proptest! {
