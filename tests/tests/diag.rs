@@ -232,6 +232,41 @@ fn the_command_line_says_by_its_exit_code_what_came_out() {
     assert!(code == Some(3) && said.starts_with("✗ acme web1: not looked at: no connection: "), "{said}");
 }
 
+#[test]
+fn a_genuine_agent_looks_at_its_host_and_says_what_it_could_not_see() {
+    let (mut plane, mut site) = Plane::running(Totp::Off);
+    // What is found depends on this machine; that somebody looked does not.
+    let answer = plane.ask_patiently(OWNER, "/diag acme").text().to_owned();
+    assert!(
+        ["✓ acme web1: nothing wrong (", "acme web1\n"].iter().any(|start| answer.starts_with(start)),
+        "{answer}"
+    );
+    let details = plane.ask_patiently(OWNER, "/diag acme details").text().to_owned();
+    assert!(details.contains("\nChecked in ") && details.contains("listeners"), "{details}");
+    assert!(details.contains("Nothing to compare with yet") || details.contains("more lines"), "{details}");
+    let output = plane.attempt(&["diag", "acme", "--json"]);
+    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let (host, code) = (&said["hosts"][0], output.status.code());
+    assert_eq!(code, Some(if host["healthy"] == true { 0 } else { 1 }), "{said}");
+    let counters = host["report"]["counters"].as_array().expect("counters");
+    assert!(
+        counters.iter().any(|counter| counter[0] == "cpu-total" && counter[2].as_u64() > Some(0)),
+        "{said}"
+    );
+    assert!(host["compared_s"].is_u64(), "with the first look: {said}");
+    // A server whose manifest allows nothing any more.
+    site.kill();
+    site.install_manifest(&plane, |body| {
+        body["diagnostics"] = json!([]);
+        body["seq"] = json!(2);
+    });
+    site.start();
+    let output = plane.attempt(&["diag", "acme"]);
+    let said = text(&output.stdout);
+    assert!(output.status.code() == Some(3) && said.contains("allows none of it"), "{said}");
+    plane.finish();
+}
+
 /// What a liar answers, and what the operator is told.
 fn lies() -> Vec<(&'static str, Deed, &'static str)> {
     let evil = "\u{1b}[2J<b>evil</b> https://evil.example APPROVE: evil";
@@ -272,6 +307,7 @@ fn lies() -> Vec<(&'static str, Deed, &'static str)> {
         ("no HTTP", Deed::Break(evil.as_bytes().to_vec()), "the connection broke off: "),
         ("404", send(404, evil.as_bytes()), "update the agent"),
         ("400", send(400, br#"{"error":"evil"}"#), "update the agent"),
+        ("403", send(403, evil.as_bytes()), "the manifest on the server allows none of it"),
         ("503", send(503, br#"{"error":"unavailable"}"#), "it is being looked at already"),
         ("500", send(500, evil.as_bytes()), "HTTP status 500"),
         ("302", send(302, evil.as_bytes()), "HTTP status 302"),
@@ -285,15 +321,17 @@ fn lies() -> Vec<(&'static str, Deed, &'static str)> {
 fn whatever_an_agent_answers_the_operator_hears_what_is_so() {
     let mut plane = Plane::new(Totp::Off);
     let mut site = plane.site("acme", "web1", OPERATIONS);
-    let deeds = Arc::new(Mutex::new(lies().into_iter().map(|(_, deed, _)| deed).rev().collect::<Vec<_>>()));
+    let current = Arc::new(Mutex::new(0));
+    let which = Arc::clone(&current);
     let _liar = HostileAgent::in_front_of(&plane, &mut site, move |request, genuine| {
         match request.line.starts_with("GET /v1/diag") {
-            true => deeds.lock().expect("no panic").pop().expect("a lie for each question"),
+            true => lies().swap_remove(*which.lock().expect("no panic")).1,
             false => Deed::Send(unchanged(&genuine.answer())),
         }
     });
     plane.start();
-    for (name, _, words) in lies() {
+    for (number, (name, _, words)) in lies().into_iter().enumerate() {
+        *current.lock().expect("no panic") = number;
         let answer = plane.ask_patiently(OWNER, "/diag acme");
         let told = answer.text();
         assert!(told.starts_with("✗ acme web1: not looked at: ") && told.contains(words), "{name}: {told}");
@@ -302,6 +340,21 @@ fn whatever_an_agent_answers_the_operator_hears_what_is_so() {
     }
     assert!(!plane.log().contains("evil"), "{}", plane.log());
     assert_eq!(plane.audit().len(), 1);
+    plane.finish();
+}
+
+#[test]
+fn an_agent_that_is_busy_is_asked_again_in_a_moment() {
+    let mut plane = Plane::new(Totp::Off);
+    let mut site = plane.site("acme", "web1", OPERATIONS);
+    let answers = [http(200, None, &report(&[], 0)), http(503, None, b"{}"), http(503, None, b"{}")];
+    let answers = Mutex::new(answers.to_vec());
+    let agent = HostileAgent::in_front_of(&plane, &mut site, move |_, _| {
+        Deed::Send(answers.lock().expect("no panic").pop().expect("an answer for each question"))
+    });
+    let output = plane.attempt(&["diag", "acme"]);
+    assert!(text(&output.stdout).starts_with("✓ acme web1: "), "{}", text(&output.stdout));
+    assert_eq!(looks(&agent), 3);
     plane.finish();
 }
 

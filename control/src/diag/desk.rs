@@ -16,6 +16,10 @@ use crate::store::{AgentRow, Store, StoreError};
 
 /// Hosts of one client that are looked at for one question.
 pub const HOSTS_MAX: usize = 20;
+/// How often an agent is asked that is busy, and how long it is left alone in between: it begins one look a second, and
+/// none takes longer than four.
+const BUSY_TRIES: usize = 4;
+const BUSY_PAUSE: Duration = Duration::from_millis(1_500);
 /// Looks of one agent that are remembered: of different areas.
 const REMEMBERED_MAX: usize = 4;
 
@@ -113,7 +117,7 @@ impl<A: Ask> Desk<A> {
                 None => NotRun::NothingAllowed,
             });
         };
-        let bytes = self.agents.report(agent, &areas).await?;
+        let bytes = self.report(agent, &areas).await?;
         let mut seen = Seen::read(bytes).map_err(NotRun::NotAReport)?;
         // What nobody asked for says nothing about the question.
         seen.findings.retain(|finding| areas.contains(finding.id.entry().area));
@@ -123,6 +127,18 @@ impl<A: Ask> Desk<A> {
         });
         let verdict = Verdict::new(seen.findings.clone(), found);
         Ok(Look { not_allowed: asked.without(&allowed), asked: areas, seen, verdict, compared })
+    }
+
+    /// Asks again while the agent is busy: with somebody else's look, or with having just begun one.
+    async fn report(&self, agent: &AgentRow, areas: &Areas) -> Result<Vec<u8>, NotRun> {
+        let mut tries = BUSY_TRIES;
+        loop {
+            tries = tries.saturating_sub(1);
+            match self.agents.report(agent, areas).await.map_err(NotRun::from) {
+                Err(NotRun::Busy) if tries > 0 => tokio::time::sleep(BUSY_PAUSE).await,
+                answer => return answer,
+            }
+        }
     }
 
     /// How old the oldest look is that could be compared with, and what the comparison shows.

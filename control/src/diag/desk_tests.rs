@@ -112,7 +112,8 @@ async fn many_who_ask_at_once_get_one_look() {
         tokio::task::yield_now().await;
     }
     held.notify_one();
-    let visits = asking.join_all().await;
+    let visits = tokio::time::timeout(Duration::from_secs(60), asking.join_all()).await;
+    let visits = visits.expect("nobody waits for a look of their own");
     assert!(visits.iter().all(|visit| visit.result.is_ok() && Arc::ptr_eq(visit, &visits[0])));
     assert_eq!(place.asked(), ["system"]);
     assert_eq!(place.desk.agents.most.load(Ordering::SeqCst), 1);

@@ -35,6 +35,9 @@ pub enum NotRun {
     /// It looks already.
     #[error("it is being looked at already, or the last look has just failed; ask again in a few seconds")]
     Busy,
+    /// The manifest on the host allows none of what the registry's does.
+    #[error("the manifest on the server allows none of it; copy the registry's to it and restart the agent")]
+    Refused,
     /// It knows no diagnostics, or not these.
     #[error("its agent knows no such diagnostics; update the agent")]
     TooOld,
@@ -59,7 +62,8 @@ impl From<CallError> for NotRun {
             CallError::TooLate => Self::TooLate,
             CallError::NoAnswer(why) => Self::Broken(bounded(&why)),
             CallError::Status { status: 503, .. } => Self::Busy,
-            CallError::Status { status: 400 | 403 | 404 | 405 | 501, .. } => Self::TooOld,
+            CallError::Status { status: 403, .. } => Self::Refused,
+            CallError::Status { status: 400 | 404 | 405 | 501, .. } => Self::TooOld,
             CallError::Status { status, .. } => Self::Status(status),
             CallError::BadAnswer(why) => Self::NotAnAnswer(bounded(&why)),
         }
@@ -91,6 +95,7 @@ mod tests {
             (status(503), "being looked at already"),
             (status(404), "update the agent"),
             (status(400), "update the agent"),
+            (status(403), "the manifest on the server allows none of it"),
             (status(500), "HTTP status 500"),
             (CallError::BadAnswer("longer than 5 bytes".to_owned()), "not valid: longer than 5 bytes"),
         ] {
