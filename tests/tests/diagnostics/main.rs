@@ -1,7 +1,12 @@
 //! Faults made for real, on a host with real services, and what the diagnostics say of each: one cause, its own, and
 //! nothing any more once it is mended.
 //!
-//! The table is [`FAULTS`]. Each fault is a line of shell, and so is its end.
+//! The tables are in the files of this directory, one for each part of a host. Each fault is a line of shell, and so
+//! is its end.
+
+mod machine;
+mod php_db;
+mod web;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -23,22 +28,6 @@ struct Fault {
 const fn fault(finding: &'static str, make: &'static str, mend: &'static str) -> Fault {
     Fault { finding, make, mend }
 }
-
-/// In groups that don't touch each other's services: each has a host of its own.
-const FAULTS: [&[Fault]; 2] = [
-    &[
-        fault("web-down", "systemctl stop nginx", "systemctl start nginx"),
-        fault(
-            "web-down",
-            "systemctl kill --signal KILL nginx; until ! pgrep -x nginx; do :; done",
-            "systemctl restart nginx",
-        ),
-    ],
-    &[
-        fault("php-down-nosock", "systemctl stop php8.2-fpm", "systemctl start php8.2-fpm"),
-        fault("db-down", "systemctl stop mariadb", "systemctl start mariadb"),
-    ],
-];
 
 /// What a technician on the host is told: causes that are more than an information.
 fn causes(bed: &Testbed) -> (BTreeSet<String>, String) {
@@ -72,26 +61,21 @@ fn host(name: &str) -> Option<Testbed> {
     Some(bed)
 }
 
-fn try_faults(group: usize) {
-    let Some(bed) = host(&format!("faults{group}")) else { return };
-    until_only(&bed, &[], "a healthy host");
-    for Fault { finding, make, mend } in FAULTS[group] {
+/// Makes and mends each on a host of that name, which belongs to them alone.
+fn try_faults(name: &str, faults: &[Fault]) {
+    let Some(bed) = host(name) else { return };
+    try_faults_on(&bed, faults);
+}
+
+fn try_faults_on(bed: &Testbed, faults: &[Fault]) {
+    until_only(bed, &[], "a healthy host");
+    for Fault { finding, make, mend } in faults {
         bed.shell(make);
-        until_only(&bed, &[finding], make);
+        until_only(bed, &[finding], make);
         println!("{finding}: {make}");
         bed.shell(mend);
-        until_only(&bed, &[], mend);
+        until_only(bed, &[], mend);
     }
-}
-
-#[test]
-fn faults_of_the_web_server() {
-    try_faults(0);
-}
-
-#[test]
-fn faults_of_php_and_the_database() {
-    try_faults(1);
 }
 
 #[test]
