@@ -207,8 +207,8 @@ fn many_who_fetch_pages_only_are_a_distributed_flood() {
 
 #[test]
 fn a_flood_that_ended_just_before_a_window_is_not_seen_again_as_another() {
-    // The log ends at second 959, so a window begins at 660: the flood ends two seconds earlier.
-    let flood = (0..600).map(|n| hit(598 + n / 10, visitor(n), format!("/?s=casino+{n}")));
+    // The log ends at second 946, so a window begins at 646: the flood ends four seconds earlier.
+    let flood = (0..600).map(|n| hit(592 + n / 12, visitor(n), format!("/?s=casino+{n}")));
     assert_eq!(ids(quiet(0..16).into_iter().chain(flood).collect()), [FindingId::FloodSearch]);
 }
 
