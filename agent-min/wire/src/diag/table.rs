@@ -208,7 +208,7 @@ catalogue! {
     Http504 = "http-504", Http: "{host}: PHP takes longer than {seconds}; slowest {path} ({count} in 5 min)",
         explained_by ["php-queue", "php-outbound-stuck", "php-timeout", "db-hung", "db-lock-wait", "db-too-many-conn", "flood-*"], forbids [], why None;
     Http5xxRate = "http-5xx-rate", Http: "{count} server errors in 5 min ({percent} %), mostly {path}",
-        explained_by ["php-*", "db-*", "disk-*", "http-502", "http-504", "http-db-error-page", "http-critical-error", "flood-*"], forbids [], why None;
+        explained_by ["php-*", "db-*", "disk-*", "http-502", "http-504", "http-db-error-page", "http-critical-error", "web-fd-limit", "web-workers-exhausted", "flood-*"], forbids [], why None;
     HttpBlank200 = "http-blank-200", Http: "The home page of {host} is empty ({size}): a white screen",
         explained_by ["php-fatal-plugin", "php-memory-limit"], forbids [], why None;
     HttpCfBypassCache = "http-cf-bypass-cache", Http: "{percent} % of page views reach PHP: the cache does not help",
@@ -224,7 +224,7 @@ catalogue! {
     HttpRedirectLoop = "http-redirect-loop", Http: "{host} redirects in a loop: its rule and Cloudflare's SSL mode contradict each other",
         explained_by [], forbids [], why None;
     HttpSlowTtfb = "http-slow-ttfb", Http: "The home page of {host} takes {milliseconds} on the server itself",
-        explained_by ["cpu-steal", "disk-io-stall", "mem-psi", "mem-swap-thrash", "php-queue", "php-outbound-stuck", "db-lock-wait", "db-running-pile", "cpu-saturated", "cpu-throttled", "flood-*"], forbids [], why None;
+        explained_by ["cpu-steal", "disk-io-stall", "mem-psi", "mem-swap-thrash", "php-queue", "php-outbound-stuck", "db-lock-wait", "db-running-pile", "cpu-saturated", "cpu-throttled", "web-accept-queue", "web-fd-limit", "web-workers-exhausted", "web-apache-maxworkers", "flood-*"], forbids [], why None;
     HttpVhostWrong = "http-vhost-wrong", Http: "{host} shows the web server's default page: its site is not configured",
         explained_by [], forbids [], why None;
     MemLow = "mem-low", System: "{free} of memory left",
@@ -316,7 +316,7 @@ catalogue! {
     Web413 = "web-413", Web: "Uploads larger than the limit are refused ({count} in an hour, {path})",
         explained_by [], forbids [], why None;
     WebAcceptQueue = "web-accept-queue", Web: "{count} connections wait for the web server to accept them",
-        explained_by ["web-workers-exhausted", "web-apache-maxworkers", "flood-*", "cpu-steal", "cpu-saturated"], forbids [], why None;
+        explained_by ["web-workers-exhausted", "web-fd-limit", "web-apache-maxworkers", "flood-*", "cpu-steal", "cpu-saturated"], forbids [], why None;
     WebApacheMaxworkers = "web-apache-maxworkers", Web: "Apache is full: all {limit} workers are busy",
         explained_by ["flood-*", "php-queue"], forbids [], why None;
     WebConfigBroken = "web-config-broken", Web: "The configuration of {name} is broken: it would not survive a restart",
