@@ -68,7 +68,7 @@ pub(crate) fn read(files: &mut Files<'_>, path: &str, root: &str) -> Option<Conf
 }
 
 /// A directory stands for the files in it.
-fn expand(files: &Files<'_>, pattern: &str) -> Vec<String> {
+fn expand(files: &mut Files<'_>, pattern: &str) -> Vec<String> {
     /// `S_IFDIR` and the mask around it, as in `st_mode`.
     const DIRECTORY: (u32, u32) = (0o040_000, 0o170_000);
     let mut out = Vec::new();

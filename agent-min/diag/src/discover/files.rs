@@ -56,9 +56,7 @@ impl<'h> Files<'h> {
                 if bytes.len() >= most {
                     self.miss(WhyNotChecked::Unsupported, path);
                 }
-                if let Ok(metadata) = self.host.metadata(path) {
-                    self.newest = self.newest.max(metadata.modified);
-                }
+                self.note_change(path);
                 Some(bytes)
             }
             Err(Denied::Absent) => None,
@@ -71,11 +69,15 @@ impl<'h> Files<'h> {
 
     /// The files that a pattern stands for, sorted as the programs do. Of too many, one more than can be read: that
     /// tells.
-    pub(crate) fn expand(&self, pattern: &str) -> Vec<String> {
+    pub(crate) fn expand(&mut self, pattern: &str) -> Vec<String> {
+        // Taking a file away changes the configuration, too, and only its directory tells.
+        if let Some((directory, _)) = pattern.rsplit_once('/').filter(|(_, name)| glob::is_pattern(name)) {
+            self.note_change(directory);
+        }
         glob::expand(self.host, pattern, self.files_left.saturating_add(1))
     }
 
-    /// When the newest of the files that were read was changed.
+    /// When the newest of the files that were read was changed, or one came or went where all are included.
     pub(crate) const fn newest(&self) -> u64 {
         self.newest
     }
@@ -84,6 +86,12 @@ impl<'h> Files<'h> {
     pub(crate) fn tell(&self, what: Check, notes: &mut Notes) {
         for (why, path) in &self.missing {
             notes.skipped(what, *why, path);
+        }
+    }
+
+    fn note_change(&mut self, path: &str) {
+        if let Ok(metadata) = self.host.metadata(path) {
+            self.newest = self.newest.max(metadata.modified);
         }
     }
 
@@ -162,5 +170,25 @@ pub(crate) fn below(directory: &str, path: &str) -> String {
         path.to_owned()
     } else {
         format!("{}/{}", directory.trim_end_matches('/'), path.trim_start_matches("./"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discover::fake::FakeHost;
+
+    const NOW: u64 = 1_795_311_290;
+
+    #[test]
+    fn taking_a_file_away_is_a_change_where_all_are_included() {
+        let host = FakeHost::new(NOW).file_of("/etc/x/a.conf", b"", NOW - 9);
+        let mut files = Files::new(&host);
+        let _text = files.read("/etc/x/a.conf");
+        assert_eq!(files.expand("/etc/x/a.conf"), ["/etc/x/a.conf"]);
+        assert_eq!(files.newest(), NOW - 9);
+        // The directory is as new as its last file that came or went: now.
+        assert_eq!(files.expand("/etc/x/*.conf"), ["/etc/x/a.conf"]);
+        assert_eq!(files.newest(), NOW);
     }
 }

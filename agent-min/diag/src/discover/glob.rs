@@ -39,7 +39,8 @@ pub(super) fn expand(host: &dyn Host, pattern: &str, most: usize) -> Vec<String>
     paths
 }
 
-fn is_pattern(text: &str) -> bool {
+/// Whether a text stands for several names.
+pub(super) fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
