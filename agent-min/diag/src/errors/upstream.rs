@@ -155,8 +155,12 @@ impl Upstream {
             let finding = Finding::new(FindingId::PhpWorkerCrash, Severity::Warning).with(facts);
             notes.found(because(finding, &self.hung_up).action(ActionId::RestartPhp));
         }
-        failing
-            .extend([&self.hung_up_lately, &self.big_headers].into_iter().filter(|tally| self.is_now(tally)));
+        if self.is_now(&self.hung_up_lately) {
+            failing.push(&self.hung_up_lately);
+        }
+        if self.is_now(&self.big_headers) && details(self.kind).changed < self.big_headers.last {
+            failing.push(&self.big_headers);
+        }
         self.judge_failing(&failing, stack, notes);
         self.judge_late(stack, details, notes);
     }
@@ -195,7 +199,12 @@ impl Upstream {
         if self.late.count < LATE {
             return;
         }
-        let wait = details(self.kind).wait;
+        let details = details(self.kind);
+        // A limit that was changed since, or a site that is gone, is not what these lines are about.
+        if details.changed >= self.late.last {
+            return;
+        }
+        let wait = details.wait;
         let wait = wait.unwrap_or(if self.kind == WebKind::Apache { WAIT_S.1 } else { WAIT_S.0 });
         let path = self.late_paths.most().map_or("?", |(path, _)| path);
         let facts = Facts::new()

@@ -143,3 +143,18 @@ fn late_answers_count_from_three_in_five_minutes() {
     let said = judged(&host(""), 0, &late(3))[0].to_string();
     assert_eq!(said, "the site: PHP takes longer than 60 s; slowest /shop (3 in 5 min)");
 }
+
+#[test]
+fn a_change_of_the_configuration_ends_late_answers_and_headers_that_were_too_large() {
+    let late = vec![(9, Said::NoAnswer(ASKED)); 3];
+    let headers = vec![(9, Said::BigHeader(ASKED)); 3];
+    let ids = |changed, lines| {
+        let found = judged_after_change(&host(""), 0, changed, lines);
+        found.iter().map(|finding| finding.id).collect::<Vec<_>>()
+    };
+    for (lines, id) in [(&late, FindingId::Http504), (&headers, FindingId::Http502)] {
+        assert_eq!(ids(NOW - 10, lines), [id]);
+        // Both are known to a second. What is still so will be said again.
+        assert!(ids(NOW - 9, lines).is_empty(), "{id}");
+    }
+}
