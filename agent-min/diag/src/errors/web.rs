@@ -126,6 +126,10 @@ impl<'a> Web<'a> {
         notes: &mut Notes,
     ) {
         self.judge_start(host, stack, details, notes);
+        if self.broken.is_some() && self.server.master.is_none() {
+            // All else was said by a server that has ended since.
+            return;
+        }
         let name = || Facts::new().text(FactName::Name, &self.server.name);
         let full = |tally: &Tally| self.urgent(tally);
         let limit = |limit| name().number(FactName::Limit, limit);
@@ -179,23 +183,20 @@ impl<'a> Web<'a> {
         notes.found(because(finding, tally));
     }
 
-    /// Who has the port. Nobody, if this server runs itself and nobody else wants it: then somebody only started it
-    /// twice.
+    /// The other web server that wants the port. Nobody, if this one runs and was only started twice. Who else may
+    /// have it, whoever looks at the port itself says, and whether that is still so.
     fn holder(&self, port: u16, stack: &Stack) -> Option<String> {
         let wants = |other: &&WebServer| {
             other.kind != self.server.kind
                 && other.master.is_some()
                 && (other.listens.is_empty() || other.listens.iter().any(|listen| listen.port == port))
         };
-        let other = stack.web.iter().find(wants).map(|other| other.name.clone());
-        match self.server.master {
-            Some(_) => other,
-            None => Some(other.unwrap_or_else(|| "another program".to_owned())),
-        }
+        stack.web.iter().find(wants).map(|other| other.name.clone())
     }
 
     fn judge_sizes(&self, details: &dyn Fn() -> Details, notes: &mut Notes) {
-        let changed_since = |tally: &Tally| details().changed > tally.last;
+        // Both are known to a second. What is still refused will be said again.
+        let changed_since = |tally: &Tally| details().changed >= tally.last;
         if let Some((path, tally)) = self.too_large.most()
             && tally.count >= TOO_LARGE
             && !changed_since(tally)

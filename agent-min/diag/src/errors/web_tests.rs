@@ -86,20 +86,21 @@ fn a_key_that_does_not_fit_is_its_own_finding() {
 
 #[test]
 fn only_the_last_reason_counts() {
+    let case = || Case { started: None, others: vec![server(WebKind::Apache, Some(1))], ..Case::default() };
     let lines = [(60, Said::Broken(None)), (50, Said::PortTaken(80))];
-    assert_eq!(ids(&Case { started: None, ..Case::default() }, &lines), [FindingId::WebPortConflict]);
+    assert_eq!(ids(&case(), &lines), [FindingId::WebPortConflict]);
     let lines = [(60, Said::PortTaken(80)), (50, Said::Broken(None))];
-    assert_eq!(ids(&Case { started: None, ..Case::default() }, &lines), [FindingId::WebConfigBroken]);
+    assert_eq!(ids(&case(), &lines), [FindingId::WebConfigBroken]);
 }
 
 #[test]
-fn a_taken_port_names_who_has_it_and_a_second_start_is_no_conflict() {
+fn a_taken_port_names_the_other_server_and_who_is_unknown_is_left_to_the_look_at_the_port() {
     let taken = [(60, Said::PortTaken(80))];
     let apache = server(WebKind::Apache, Some(1));
     let name = |case: &Case| judged(case, &taken).first().and_then(|f| f.facts.get(FactName::Name).cloned());
     let text = |text: &str| Some(Fact::Text(text.try_into().expect("short")));
     let down = Case { started: None, ..Case::default() };
-    assert_eq!(name(&down), text("another program"));
+    assert_eq!(name(&down), None);
     let beside = Case { others: vec![apache.clone()], ..down };
     assert_eq!(name(&beside), text("apache2"));
     assert_eq!(name(&Case::default()), None);
@@ -132,7 +133,9 @@ fn uploads_count_per_page_and_junk_of_scanners_does_not() {
     assert!(ids(&case, &lines(upload("/shop", true), 4)).is_empty());
     assert!(ids(&case, &lines(upload("/xmlrpc.php", false), 50)).is_empty());
     assert_eq!(ids(&case, &lines(upload("/wp-admin/async-upload.php", false), 5)), [FindingId::Web413]);
-    assert!(ids(&Case { changed: NOW, ..Case::default() }, &lines(upload("/shop", true), 5)).is_empty());
+    let changed = |changed| Case { changed, ..Case::default() };
+    assert_eq!(ids(&changed(NOW - 10), &lines(upload("/shop", true), 5)), [FindingId::Web413]);
+    assert!(ids(&changed(NOW - 9), &lines(upload("/shop", true), 5)).is_empty());
     let header =
         |count| vec![(9, Said::BigHeader(Request { path: "/login", host: "", referred: false })); count];
     assert_eq!(ids(&case, &header(3)), [FindingId::WebUpstreamHeader]);
@@ -145,4 +148,11 @@ fn a_worker_that_died_is_a_warning_and_three_are_critical() {
     assert_eq!(severity(2), Severity::Warning);
     assert_eq!(severity(3), Severity::Critical);
     assert!(ids(&Case::default(), &[(HOUR_S + 1, Said::WorkerDied)]).is_empty());
+}
+
+#[test]
+fn a_server_that_could_not_start_again_is_not_blamed_for_what_it_said_before() {
+    let lines = [(60, Said::WorkerDied), (50, Said::NoHandles), (9, Said::Broken(None))];
+    assert_eq!(ids(&Case { started: None, ..Case::default() }, &lines), [FindingId::WebConfigBroken]);
+    assert_eq!(ids(&Case::default(), &lines).len(), 3, "one that runs still has its troubles");
 }
