@@ -113,7 +113,7 @@ pub struct Metadata {
 /// What statvfs(3) says, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Filesystem {
-    /// All of it.
+    /// What is used and what is free, as df(1) counts: without what is kept back for root.
     pub size: u64,
     /// What an ordinary user can still write (`f_bavail`).
     pub free: u64,

@@ -18,7 +18,7 @@ use crate::wait::readable;
 /// A file system, in bytes and inodes; what is left is what an ordinary user can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Space {
-    /// All of it.
+    /// What is used, and what is left: without the blocks that are kept back for root.
     pub size: u64,
     /// What is left.
     pub free: u64,
@@ -47,8 +47,9 @@ pub fn space(path: &Path) -> io::Result<Space> {
         expect(clippy::useless_conversion, reason = "narrower elsewhere")
     )]
     let block = u64::from(stat.fragment_size());
+    let used = stat.blocks().saturating_sub(stat.blocks_free());
     Ok(Space {
-        size: stat.blocks().saturating_mul(block),
+        size: used.saturating_add(stat.blocks_available()).saturating_mul(block),
         free: stat.blocks_available().saturating_mul(block),
         inodes: stat.files(),
         inodes_free: stat.files_available(),
