@@ -136,6 +136,15 @@ mod tests {
     }
 
     #[test]
+    fn a_service_that_starts_again_and_again_is_down_for_that_and_one_start_more_does_not_help() {
+        let down = found(FindingId::PhpDownNosock).action(ActionId::RestartPhp);
+        let conclusions = conclude(&[down, found(FindingId::SysUnitDown), found(FindingId::SysCrashLoop)]);
+        assert_eq!(conclusions[0].explained_by, Some(FindingId::SysCrashLoop));
+        assert_eq!(conclusions[0].advice, Advice::Nothing);
+        assert!(conclusions[1].explained_by.is_some() && conclusions[2].explained_by.is_none());
+    }
+
+    #[test]
     fn an_information_explains_nothing() {
         let mut surge = found(FindingId::FloodSearch);
         surge.severity = Severity::Info;

@@ -126,7 +126,7 @@ catalogue! {
     DbDiskFull = "db-disk-full", Db: "{name} cannot write: the disk is full",
         explained_by ["disk-full", "disk-inodes", "disk-tmp-full"], forbids [RestartDb], why Some(Disk);
     DbDown = "db-down", Db: "{name} is not running",
-        explained_by ["db-oom-killed", "db-disk-full", "db-corrupt", "db-recovering", "disk-full", "disk-inodes", "disk-readonly", "mem-oom"], forbids [], why None;
+        explained_by ["db-oom-killed", "db-disk-full", "db-corrupt", "db-recovering", "disk-full", "disk-inodes", "disk-readonly", "mem-oom", "sys-crash-loop"], forbids [], why None;
     DbHostBlocked = "db-host-blocked", Db: "{name} refuses this host after too many broken connections",
         explained_by [], forbids [], why None;
     DbHung = "db-hung", Db: "{name} takes connections and does not answer",
@@ -254,9 +254,9 @@ catalogue! {
     PhpDebuglogHuge = "php-debuglog-huge", Php: "{file} is {size}",
         explained_by [], forbids [], why None;
     PhpDownNosock = "php-down-nosock", Php: "PHP-FPM is not running: {file} is not there",
-        explained_by ["php-sock-mismatch", "disk-full", "mem-oom"], forbids [], why None;
+        explained_by ["php-sock-mismatch", "disk-full", "mem-oom", "sys-crash-loop"], forbids [], why None;
     PhpDownStale = "php-down-stale", Php: "PHP-FPM has died: {file} is there, and nobody listens",
-        explained_by ["mem-oom", "php-killed-oom"], forbids [], why None;
+        explained_by ["mem-oom", "php-killed-oom", "sys-crash-loop"], forbids [], why None;
     PhpFatalPlugin = "php-fatal-plugin", Php: "{plugin} crashes ({count} in an hour)",
         explained_by ["disk-full", "disk-inodes", "disk-readonly"], forbids [], why None;
     PhpKilledOom = "php-killed-oom", Php: "A PHP worker was killed because memory ran out",
@@ -294,7 +294,7 @@ catalogue! {
     SysRebooted = "sys-rebooted", System: "The server was restarted",
         explained_by [], forbids [], why None;
     SysUnitDown = "sys-unit-down", System: "{unit} is down",
-        explained_by ["web-down", "web-config-broken", "web-port-conflict", "php-down-*", "db-down", "db-oom-killed", "disk-full", "mem-oom"], forbids [], why None;
+        explained_by ["web-down", "web-config-broken", "web-port-conflict", "php-down-*", "db-down", "db-oom-killed", "disk-full", "mem-oom", "sys-crash-loop"], forbids [], why None;
     TlsAcmeFailing = "tls-acme-failing", Tls: "The renewal of a certificate fails",
         explained_by ["dns-broken", "disk-full"], forbids [], why None;
     TlsChainIncomplete = "tls-chain-incomplete", Tls: "{host} does not send its intermediate certificate",
@@ -322,7 +322,7 @@ catalogue! {
     WebConfigBroken = "web-config-broken", Web: "The configuration of {name} is broken: it would not survive a restart",
         explained_by ["tls-key-mismatch"], forbids [RestartWeb], why Some(Configuration);
     WebDown = "web-down", Web: "{name} is not running: nothing listens on port {code}",
-        explained_by ["web-config-broken", "web-port-conflict", "disk-full", "mem-oom"], forbids [], why None;
+        explained_by ["web-config-broken", "web-port-conflict", "disk-full", "mem-oom", "sys-crash-loop"], forbids [], why None;
     WebFdLimit = "web-fd-limit", Web: "{name} is out of file handles",
         explained_by [], forbids [], why None;
     WebLogStale = "web-log-stale", Web: "The access log has not been written for {seconds}: floods cannot be seen",
