@@ -224,7 +224,7 @@ catalogue! {
     HttpRedirectLoop = "http-redirect-loop", Http: "{host} redirects in a loop: its rule and Cloudflare's SSL mode contradict each other",
         explained_by [], forbids [], why None;
     HttpSlowTtfb = "http-slow-ttfb", Http: "The home page of {host} takes {milliseconds} on the server itself",
-        explained_by ["cpu-steal", "disk-io-stall", "mem-psi", "mem-swap-thrash", "php-queue", "php-outbound-stuck", "db-lock-wait", "db-running-pile", "cpu-saturated", "cpu-throttled", "web-accept-queue", "web-fd-limit", "web-workers-exhausted", "web-apache-maxworkers", "flood-*"], forbids [], why None;
+        explained_by ["cpu-steal", "disk-io-stall", "mem-psi", "mem-swap-thrash", "php-queue", "php-outbound-stuck", "db-lock-wait", "db-running-pile", "cpu-saturated", "cpu-throttled", "web-accept-queue", "web-fd-limit", "web-workers-exhausted", "web-apache-maxworkers", "db-hung", "db-recovering", "flood-*"], forbids [], why None;
     HttpVhostWrong = "http-vhost-wrong", Http: "{host} shows the web server's default page: its site is not configured",
         explained_by [], forbids [], why None;
     MemLow = "mem-low", System: "{free} of memory left",
