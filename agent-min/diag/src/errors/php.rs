@@ -77,7 +77,7 @@ impl Php {
                 self.limit = limit;
                 self.limits.add(at, line);
             }
-            Some(Fpm::CutOff(script, seconds)) if self.within(at, HOUR_S) => {
+            Some(Fpm::CutOff(script, seconds)) if self.is_after_start(at) && self.within(at, HOUR_S) => {
                 self.seconds = seconds;
                 self.cut_off.add(script, at, line);
             }
@@ -96,6 +96,8 @@ impl Php {
             return;
         }
         match died {
+            // PHP reads its limits when it starts.
+            Died::Memory(..) | Died::Time(..) if !self.is_after_start(at) => {}
             Died::Memory(limit, file) => {
                 self.memory_limit = limit;
                 self.memory.add(file, at, line);
@@ -138,7 +140,9 @@ impl Php {
                 Facts::new().number(FactName::Limit, self.limit).number(FactName::Count, self.limits.count);
             notes.found(because(Finding::new(FindingId::PhpMaxChildren, severity).with(facts), &self.limits));
         }
-        if let Some((file, tally)) = self.memory.most().filter(|(_, tally)| tally.count >= SEVERAL) {
+        let several =
+            |(file, tally): &(&str, &Tally)| tally.count >= SEVERAL && !is_mended(host, file, tally);
+        if let Some((file, tally)) = self.memory.most().filter(several) {
             let megabytes = self.memory_limit.checked_div(1 << 20).unwrap_or_default();
             let facts = who(file).number(FactName::Limit, megabytes).number(FactName::Count, tally.count);
             notes.found(because(
@@ -147,9 +151,7 @@ impl Php {
             ));
         }
         let late = self.time.most().into_iter().chain(self.cut_off.most());
-        if let Some((file, tally)) =
-            late.max_by_key(|(_, tally)| tally.count).filter(|(_, t)| t.count >= SEVERAL)
-        {
+        if let Some((file, tally)) = late.max_by_key(|(_, tally)| tally.count).filter(several) {
             let facts =
                 who(file).number(FactName::Seconds, self.seconds).number(FactName::Count, tally.count);
             notes.found(because(Finding::new(FindingId::PhpTimeout, Severity::Warning).with(facts), tally));
@@ -169,10 +171,7 @@ impl Php {
 
     fn judge_errors(&self, host: &dyn Host, owner: &str, tally: &Tally, notes: &mut Notes) {
         let file = self.files.iter().find(|(known, _)| known == owner).map(|(_, file)| file.as_str());
-        // Whoever changed the file since may have mended it.
-        let mended =
-            file.and_then(|file| host.metadata(file).ok()).is_some_and(|it| it.modified > tally.last);
-        if !mended {
+        if !file.is_some_and(|file| is_mended(host, file, tally)) {
             let facts = who(file.unwrap_or(owner)).number(FactName::Count, tally.count);
             notes.found(because(
                 Finding::new(FindingId::PhpFatalPlugin, Severity::Warning).with(facts),
@@ -180,6 +179,11 @@ impl Php {
             ));
         }
     }
+}
+
+/// Whoever changed the file since may have mended it.
+fn is_mended(host: &dyn Host, file: &str, tally: &Tally) -> bool {
+    host.metadata(file).is_ok_and(|it| it.modified > tally.last)
 }
 
 fn who(file: &str) -> Facts {

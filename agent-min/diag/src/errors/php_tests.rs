@@ -90,6 +90,16 @@ fn scripts_at_their_limits_count_per_file_from_three_in_an_hour() {
     assert!(of_scripts(&[time(), time()]).is_empty());
     assert_eq!(of_fpm(&[(9, CUT_OFF); 3]), [(FindingId::PhpTimeout, Severity::Warning)]);
     assert!(of_fpm(&[(3_601, CUT_OFF); 3]).is_empty());
+    // Whoever changed the script, or the limit, may have mended it.
+    let script = FakeHost::new(NOW).file_of("/srv/import.php", b"", NOW).file_of(PLUGIN, b"", NOW);
+    assert!(judged(&script, 0, &[(9, CUT_OFF); 3], &[]).is_empty());
+    for message in [memory(PLUGIN), time()] {
+        let three = [message.clone(), message.clone(), message];
+        assert!(judged(&script, 0, &[], &three).is_empty());
+        assert_eq!(judged(&FakeHost::new(NOW), NOW - 11, &[], &three).len(), 1);
+        assert!(judged(&FakeHost::new(NOW), NOW - 10, &[], &three).is_empty(), "PHP was started since");
+    }
+    assert!(judged(&FakeHost::new(NOW), NOW - 10, &[(9, CUT_OFF); 3], &[]).is_empty());
 }
 
 #[test]
