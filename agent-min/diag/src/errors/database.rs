@@ -4,9 +4,9 @@
 
 use secmon_wire::diag::{FactName, Facts, Finding, FindingId, Severity};
 
-use super::NOW_S;
 use super::tally::{Tallies, Tally};
 use super::web::because;
+use super::{NOW_S, START_S};
 use crate::Notes;
 use crate::host::Host;
 use crate::stack::{Database, DatabaseKind};
@@ -75,8 +75,10 @@ impl Db {
 
     fn said(&mut self, at: u64, said: &Said<'_>, line: &[u8]) {
         let within = |seconds: u64| at.saturating_add(seconds) >= self.now;
+        let before_start = self.started.is_some_and(|started| at <= started.saturating_add(START_S));
         match *said {
-            Said::Refused(user) if within(NOW_S) && !GUESSED.contains(&user) => {
+            // What was refused before it was started anew, others may have mended meanwhile.
+            Said::Refused(user) if within(NOW_S) && !before_start && !GUESSED.contains(&user) => {
                 self.refused.add(user, at, line);
             }
             Said::Crashed if within(HOUR_S) => self.crash.add(at, line),
@@ -86,6 +88,11 @@ impl Db {
                 self.recovery.add(at, line);
             }
             Said::Settled => self.recovering = false,
+            Said::Stopped => {
+                self.recovering = false;
+                // Who has stopped it in order since knows of the crash.
+                self.crash = Tally::default();
+            }
             Said::Corrupt if within(DAY_S) => self.corrupt.add(at, line),
             Said::DiskFull { quota } if within(QUARTER_S) => {
                 self.quota = quota;
@@ -165,8 +172,10 @@ pub enum Said<'a> {
     Crashed,
     /// It repairs itself after that.
     Recovering,
-    /// It is ready, or has ended: no repair is under way.
+    /// It is ready, or couldn't start: no repair is under way.
     Settled,
+    /// It was stopped in order.
+    Stopped,
     /// What it keeps is damaged.
     Corrupt,
     /// It can't write.
@@ -197,17 +206,23 @@ pub fn mysql(line: &str) -> Option<Said<'_>> {
     {
         return rest.starts_with(|c: char| c.is_ascii_digit()).then_some(Said::Crashed);
     }
-    if message.contains(": ready for connections")
-        || message.ends_with(": Shutdown complete")
-        || message == "Aborting"
-    {
+    if message.ends_with(": Shutdown complete") {
+        return Some(Said::Stopped);
+    }
+    if message.contains(": ready for connections") || message == "Aborting" {
         return Some(Said::Settled);
     }
     let innodb = message.strip_prefix("InnoDB: ");
     if innodb.is_some_and(|message| message.starts_with("Starting crash recovery")) {
         return Some(Said::Recovering);
     }
-    let damaged = ["Database page corruption", "log sequence number", "is marked as crashed"];
+    let damaged = [
+        "Database page corruption",
+        "Page read from tablespace is corrupted",
+        "is corrupted. Please drop the table",
+        "is marked as crashed",
+        "log sequence number",
+    ];
     if damaged.iter().any(|mark| message.contains(mark))
         && (!message.contains("log sequence number") || message.contains("is in the future"))
     {
@@ -263,9 +278,8 @@ pub fn postgres(line: &str) -> Option<Said<'_>> {
         ("LOG:  ", message) if message.starts_with("database system was not properly shut down") => {
             Some(Said::Recovering)
         }
-        ("LOG:  ", "database system is ready to accept connections" | "database system is shut down") => {
-            Some(Said::Settled)
-        }
+        ("LOG:  ", "database system is ready to accept connections") => Some(Said::Settled),
+        ("LOG:  ", "database system is shut down") => Some(Said::Stopped),
         (_, message) if message.starts_with("invalid page in block ") => Some(Said::Corrupt),
         ("PANIC:  ", message) if message.starts_with("could not locate a valid checkpoint record") => {
             Some(Said::Corrupt)

@@ -54,10 +54,19 @@ fn lines_of_mariadb_and_mysql_say_what_they_say() {
         ),
         ("2026-11-22T10:07:13.1Z 1 [System] [MY-013576] [InnoDB] InnoDB initialization has started.", None),
         ("2026-11-22 10:07:13 0 [Note] /usr/sbin/mariadbd: ready for connections.", Some(Said::Settled)),
-        ("2026-11-22 10:07:13 0 [Note] /usr/sbin/mariadbd: Shutdown complete", Some(Said::Settled)),
+        ("2026-11-22 10:07:13 0 [Note] /usr/sbin/mariadbd: Shutdown complete", Some(Said::Stopped)),
         ("2026-11-22 10:07:13 0 [ERROR] Aborting", Some(Said::Settled)),
         (
             "2026-11-22 10:07:13 0 [ERROR] InnoDB: Database page corruption on disk or a failed read of file './x/y.ibd'",
+            Some(Said::Corrupt),
+        ),
+        (
+            "2026-11-22 11:14:18 0 [ERROR] InnoDB: Failed to read page 3 from file './shop/goods.ibd': Page read from \
+             tablespace is corrupted.",
+            Some(Said::Corrupt),
+        ),
+        (
+            "2026-11-22 11:14:18 4 [ERROR] mariadbd: Table `shop`.`goods` is corrupted. Please drop the table and recreate.",
             Some(Said::Corrupt),
         ),
         (
@@ -98,6 +107,7 @@ fn lines_of_postgresql_say_what_they_say() {
             Some(Said::Recovering),
         ),
         ("LOG:  database system is ready to accept connections", Some(Said::Settled)),
+        ("LOG:  database system is shut down", Some(Said::Stopped)),
         ("ERROR:  invalid page in block 3 of relation base/1/2", Some(Said::Corrupt)),
         ("PANIC:  could not locate a valid checkpoint record", Some(Said::Corrupt)),
         (
@@ -139,6 +149,9 @@ fn refused_logins_are_a_sites_password_only_if_one_user_fails_again_and_again() 
     assert!(ids(&refused("wp", [63, 30, 2])).is_empty());
     assert_eq!(ids(&refused("wp", [80, 70, 60])), [FindingId::DbAuthFail]);
     assert!(ids(&refused("wp", [80, 70, 61])).is_empty());
+    let host = FakeHost::new(NOW);
+    assert_eq!(judged(&host, Some(NOW - 5), &refused("wp", [3, 2, 1])).len(), 1);
+    assert_eq!(judged(&host, Some(NOW - 4), &refused("wp", [3, 2, 1])), [], "one was before it started");
     assert!(ids(&refused("root", [3, 2, 1])).is_empty());
     assert!(ids(&refused(crate::probe::ACCOUNT, [3, 2, 1])).is_empty());
     assert!(ids(&[(3, Said::Refused("a")), (2, Said::Refused("b")), (1, Said::Refused("c"))]).is_empty());
@@ -150,7 +163,9 @@ fn a_repair_lasts_until_the_server_is_ready_or_gone() {
     let recovering = [(60, Said::Recovering)];
     let warning = [(FindingId::DbRecovering, Severity::Warning)];
     assert_eq!(judged(&host, Some(NOW - 61), &recovering), warning);
-    assert_eq!(judged(&host, Some(NOW - 61), &[(60, Said::Recovering), (5, Said::Settled)]), []);
+    for end in [Said::Settled, Said::Stopped] {
+        assert_eq!(judged(&host, Some(NOW - 61), &[(60, Said::Recovering), (5, end)]), []);
+    }
     assert_eq!(judged(&host, None, &recovering), []);
     assert_eq!(judged(&host, Some(NOW - 30), &recovering), [], "a newer start");
     let long = [(901, Said::Recovering)];
@@ -186,9 +201,11 @@ fn a_disk_that_has_room_again_is_not_full_but_a_quota_may_be() {
 }
 
 #[test]
-fn a_crash_counts_for_an_hour_and_waits_from_five() {
+fn a_crash_counts_for_an_hour_or_until_a_stop_in_order_and_waits_from_five() {
     assert_eq!(ids(&[(3_600, Said::Crashed)]), [FindingId::DbCrashRestart]);
     assert!(ids(&[(3_601, Said::Crashed)]).is_empty());
+    assert_eq!(ids(&[(9, Said::Crashed), (8, Said::Settled)]), [FindingId::DbCrashRestart]);
+    assert!(ids(&[(9, Said::Crashed), (8, Said::Settled), (7, Said::Stopped)]).is_empty());
     assert_eq!(ids(&[(300, Said::LockWait); 5]), [FindingId::DbLockWait]);
     assert!(ids(&[(300, Said::LockWait); 4]).is_empty());
 }
