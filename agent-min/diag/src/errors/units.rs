@@ -26,6 +26,8 @@ pub(crate) struct Unit {
     failed: Tally,
     gave_up: Tally,
     started: u64,
+    /// Whether systemd itself starts it again. A person who does is not a loop.
+    again: bool,
 }
 
 impl Unit {
@@ -38,6 +40,8 @@ impl Unit {
             self.gave_up = Tally::default();
         } else if about.starts_with("Start request repeated too quickly") && within(TEN_MINUTES_S) {
             self.gave_up.add(at, text.as_bytes());
+        } else if about.starts_with("Scheduled restart job") && within(FIVE_MINUTES_S) {
+            self.again = true;
         } else if about.starts_with("Failed with result 'start-limit-hit'") {
             // The same once more.
         } else if about.starts_with("Failed with result ") && within(FIVE_MINUTES_S) {
@@ -55,7 +59,7 @@ impl Unit {
             return;
         }
         let runs = self.started >= self.failed.last && self.started.saturating_add(RUNS_S) <= now;
-        if self.failed.count > FAILURES && !runs {
+        if self.failed.count > FAILURES && self.again && !runs {
             let finding =
                 Finding::new(FindingId::SysCrashLoop, Severity::Warning).with(facts(self.failed.count));
             notes.found(because(finding, &self.failed));
@@ -129,6 +133,7 @@ mod tests {
     const UNIT: &str = "nginx.service";
     const FAILED: &str = "nginx.service: Failed with result 'exit-code'.";
     const GAVE_UP: &str = "nginx.service: Start request repeated too quickly.";
+    const AGAIN: &str = "nginx.service: Scheduled restart job, restart counter is at 1.";
     const STARTED: &str = "Started nginx.service - A high performance web server.";
 
     fn severity(messages: &[(u64, &str)]) -> Option<Severity> {
@@ -142,13 +147,15 @@ mod tests {
 
     #[test]
     fn more_than_two_failures_in_five_minutes_are_a_loop_until_it_runs() {
-        let failed = |ages: [u64; 3]| ages.map(|age| (age, FAILED)).to_vec();
+        let failed = |ages: [u64; 3]| [vec![(60, AGAIN)], ages.map(|age| (age, FAILED)).to_vec()].concat();
         assert_eq!(severity(&failed([300, 200, 50])), Some(Severity::Warning));
         assert_eq!(severity(&failed([301, 200, 50])), None);
         let and = |age, text| [failed([100, 80, 50]), vec![(age, text)]].concat();
         assert_eq!(severity(&and(20, STARTED)), None);
         assert_eq!(severity(&and(19, STARTED)), Some(Severity::Warning));
-        assert_eq!(severity(&[(9, "other.service: Failed with result 'signal'."); 5]), None);
+        assert_eq!(severity(&[(9, FAILED); 5]), None, "somebody tries to start it");
+        let other = [vec![(9, AGAIN)], vec![(9, "other.service: Failed with result 'signal'."); 5]].concat();
+        assert_eq!(severity(&other), None);
     }
 
     #[test]
