@@ -17,6 +17,15 @@ macro_rules! error_page {
 }
 
 const PAGES: &[Fault] = &[
+    // The times of files and lines are known to a second.
+    fault(
+        "web-413",
+        "serve 'client_max_body_size 1k; location / { proxy_pass http://127.0.0.1/; }'; \
+         while [ $(date +%s) = $(stat -c %Y /etc/nginx/conf.d/fault.conf) ]; do :; done; head -c 4096 /dev/zero >/root/body; \
+         for upload in 1 2 3 4 5; do curl -s -o /dev/null --resolve fault.test:80:127.0.0.1 -e http://fault.test/form \
+         --data-binary @/root/body http://fault.test/upload; done",
+        "serve",
+    ),
     fault("http-vhost-wrong", "serve 'root /usr/share/nginx/html; index index.html;'", "serve"),
     fault("http-redirect-loop", "serve 'return 301 http://fault.test/?secmon=1;'", "serve"),
     fault("http-redirect-loop", "serve 'if ($arg_a) { return 302 /?b=1; } return 302 /?a=1;'", "serve"),
@@ -46,14 +55,6 @@ const PAGES: &[Fault] = &[
     fault(
         "web-upstream-header",
         "serve-php 'header(\"X-Big: \" . str_repeat(\"x\", 60000)); echo \"well\";'",
-        "serve",
-    ),
-    fault(
-        "web-413",
-        "serve 'client_max_body_size 1k; location / { proxy_pass http://127.0.0.1/; }'; \
-         touch -d '1 minute ago' /etc/nginx/conf.d/fault.conf /etc/nginx/conf.d; head -c 4096 /dev/zero >/root/body; \
-         for upload in 1 2 3 4 5; do curl -s -o /dev/null --resolve fault.test:80:127.0.0.1 -e http://fault.test/form \
-         --data-binary @/root/body http://fault.test/upload; done",
         "serve",
     ),
 ];
