@@ -3,7 +3,11 @@
 //! What hosts on one kernel share (its file systems' errors, its processors, the table of open files) is left alone
 //! here: one host's fault would be every other's.
 
-use crate::{Fault, fault, try_faults};
+use std::process::Command;
+
+use secmon_tests::testbed::Testbed;
+
+use crate::{Fault, fault, host, try_faults, try_faults_on};
 
 /// PHP keeps its sessions here, so a site is lost without room in it.
 const MACHINE: &[Fault] = &[
@@ -59,10 +63,102 @@ const MACHINE: &[Fault] = &[
         "sed -i 's/^pm.max_children = 20000$/pm.max_children = 5/' /etc/php/8.2/fpm/pool.d/www.conf
         systemctl restart php8.2-fpm",
     ),
-    fault("dns-broken", "echo nameserver 127.0.0.1 >/etc/resolv.conf", "rm /etc/resolv.conf"),
+    fault("sys-unit-down", "systemctl --quiet enable mariadb@shop", "systemctl --quiet disable mariadb@shop"),
+    // Nobody listens there.
+    fault("dns-broken", "echo nameserver 127.0.0.1 >/etc/resolv.conf", "systemctl start names"),
+    fault("dns-broken", "echo 2 >/run/names", "echo 0 >/run/names"),
+    fault("dns-broken", "systemctl kill --signal STOP names", "systemctl kill --signal CONT names"),
+    fault("dns-site-wrong", "echo 3 >/run/names", "echo 0 >/run/names"),
 ];
+
+/// With a thousand local ports, and a way for answers to where nobody is.
+const NETWORK: &[Fault] = &[
+    fault(
+        "net-ephemeral",
+        "systemd-run --quiet --unit cache php -r '
+            $cache = stream_socket_server(\"tcp://127.0.0.1:6379\", $number, $error,
+                STREAM_SERVER_BIND | STREAM_SERVER_LISTEN,
+                stream_context_create([\"socket\" => [\"backlog\" => 1000]]));
+            for (; count($clients ??= []) < 900; $clients[] = stream_socket_client(\"tcp://127.0.0.1:6379\"));
+            sleep(1000);'",
+        "systemctl stop cache",
+    ),
+    fault("net-syn-flood", "php /root/flood.php", "until [ -z \"$(ss -Htan state syn-recv)\" ]; do :; done"),
+];
+
+/// A service that ends whenever it was started.
+const LOOPS: &[Fault] = &[fault(
+    "sys-crash-loop",
+    "mkdir -p /run/systemd/system/php8.2-fpm.service.d
+    printf '%s\\n' '[Unit]' StartLimitIntervalSec=0 '[Service]' ExecStartPre=false Restart=always RestartSec=0 \
+        >/run/systemd/system/php8.2-fpm.service.d/loop.conf
+    systemctl daemon-reload && ! systemctl restart php8.2-fpm 2>&1",
+    "rm -r /run/systemd/system/php8.2-fpm.service.d && systemctl daemon-reload && systemctl restart php8.2-fpm",
+)];
 
 #[test]
 fn faults_of_the_machine() {
-    try_faults("machine", MACHINE);
+    let Some(bed) = host("machine") else { return };
+    // A site with a public name, and who knows it, or not, as `/run/names` says.
+    bed.shell(
+        "sed -i 's/default_server;/& server_name www.shop-of-acme.de;/' /etc/nginx/conf.d/shop.conf
+        systemctl reload nginx
+        echo 0 >/run/names",
+    );
+    put(&bed, "/root/names.php", NAMES);
+    put(&bed, "/etc/systemd/system/names.service", "[Service]\nExecStart=php /root/names.php\n");
+    try_faults_on(&bed, MACHINE);
 }
+
+#[test]
+fn faults_of_the_network() {
+    let Some(bed) = host("machine-net") else { return };
+    // The host itself may not change its network.
+    let namespace = bed.shell("hostname");
+    let is_set = Command::new("ip").args(["netns", "exec", &namespace, "sh", "-c", FAR_AWAY]).status();
+    assert!(is_set.expect("ip runs").success());
+    put(&bed, "/root/flood.php", FLOOD);
+    try_faults_on(&bed, NETWORK);
+}
+
+#[test]
+fn a_service_that_ends_whenever_it_was_started() {
+    try_faults("machine-loop", LOOPS);
+}
+
+fn put(bed: &Testbed, path: &str, content: &str) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), content).expect("a written file");
+    bed.push(file.path(), path, "644");
+}
+
+/// A name server that says of every name what `/run/names` holds: 0 for no address, 2 for no answer, 3 for no name.
+const NAMES: &str = r#"<?php
+$socket = stream_socket_server('udp://127.0.0.1:53', $number, $error, STREAM_SERVER_BIND);
+while ($question = stream_socket_recvfrom($socket, 512, 0, $from)) {
+    $flags = pack('n', 0x8180 | (int) file_get_contents('/run/names'));
+    stream_socket_sendto($socket, substr_replace($question, $flags, 2, 2), 0, $from);
+}
+"#;
+
+/// Gives this network few ports, and a neighbour that never answers. Half-open connections are soon forgotten.
+const FAR_AWAY: &str =
+    "sysctl -qw net.ipv4.ip_local_port_range='40000 40999' net.ipv4.tcp_synack_retries=1 &&
+    ip link add far type veth peer name away && ip link set away up && ip link set far arp off up &&
+    ip address add 198.51.100.1/24 dev far";
+
+/// Begins 300 connections to the web server that seem to come from that neighbour.
+const FLOOD: &str = r#"<?php
+$to = gethostbyname(gethostname());
+$socket = socket_create(AF_INET, SOCK_RAW, 255);
+socket_set_option($socket, 0, 3, 1);
+for ($n = 0; $n < 300; $n++) {
+    $ends = pack('NN', ip2long('198.51.100.2'), ip2long($to));
+    $ip = pack('CCnnnCCn', 0x45, 0, 40, $n, 0, 64, 6, 0) . $ends;
+    $tcp = pack('nnNNCCnnn', 10000 + $n, 80, $n, 0, 0x50, 2, 1024, 0, 0);
+    for ($sum = array_sum(unpack('n*', $ends . pack('CCn', 0, 6, 20) . $tcp)); $sum >> 16;) {
+        $sum = ($sum & 0xffff) + ($sum >> 16);
+    }
+    socket_sendto($socket, $ip . substr_replace($tcp, pack('n', ~$sum), 16, 2), 40, 0, $to, 80);
+}
+"#;
