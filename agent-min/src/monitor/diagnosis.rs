@@ -88,7 +88,10 @@ impl Diagnosis {
         let Some(examiner) = self.examiner.as_ref().filter(|_| self.running.is_none() && !too_soon) else {
             return Err(Reply::Overloaded);
         };
-        self.last_start = Some(now);
+        // One that looks at nothing is no look.
+        if areas != Areas::NONE {
+            self.last_start = Some(now);
+        }
         match examiner.start(areas, report) {
             Ok((process, link)) => {
                 let until = now + LIFE_TIME;
