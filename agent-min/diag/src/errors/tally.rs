@@ -42,6 +42,13 @@ impl Tally {
         self.count >= 3 && last.saturating_sub(first) <= seconds
     }
 
+    /// Whether the last three came after this moment. Requests that began before a change may fail after it: one
+    /// late line is no proof that nothing changed.
+    pub(crate) const fn three_since(&self, moment: u64) -> bool {
+        let [first, ..] = self.recent;
+        self.count >= 3 && first > moment
+    }
+
     /// The line as a finding shows it.
     pub(crate) fn shown(&self) -> heapless::String<{ secmon_wire::limits::EVIDENCE_LINE_MAX }> {
         crate::text::redacted(&self.line)

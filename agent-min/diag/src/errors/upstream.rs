@@ -158,7 +158,7 @@ impl Upstream {
         if self.is_now(&self.hung_up_lately) {
             failing.push(&self.hung_up_lately);
         }
-        if self.is_now(&self.big_headers) && details(self.kind).changed < self.big_headers.last {
+        if self.is_now(&self.big_headers) && self.big_headers.three_since(details(self.kind).changed) {
             failing.push(&self.big_headers);
         }
         self.judge_failing(&failing, stack, notes);
@@ -201,7 +201,7 @@ impl Upstream {
         }
         let details = details(self.kind);
         // A limit that was changed since, or a site that is gone, is not what these lines are about.
-        if details.changed >= self.late.last {
+        if !self.late.three_since(details.changed) {
             return;
         }
         let wait = details.wait;

@@ -148,7 +148,7 @@ fn late_answers_count_from_three_in_five_minutes() {
 fn a_change_of_the_configuration_ends_late_answers_and_headers_that_were_too_large() {
     let late = vec![(9, Said::NoAnswer(ASKED)); 3];
     let headers = vec![(9, Said::BigHeader(ASKED)); 3];
-    let ids = |changed, lines| {
+    let ids = |changed, lines: &[(u64, Said<'_>)]| {
         let found = judged_after_change(&host(""), 0, changed, lines);
         found.iter().map(|finding| finding.id).collect::<Vec<_>>()
     };
@@ -156,5 +156,7 @@ fn a_change_of_the_configuration_ends_late_answers_and_headers_that_were_too_lar
         assert_eq!(ids(NOW - 10, lines), [id]);
         // Both are known to a second. What is still so will be said again.
         assert!(ids(NOW - 9, lines).is_empty(), "{id}");
+        let and_one_that_was_under_way = [lines.as_slice(), &[(2, lines[0].1)]].concat();
+        assert!(ids(NOW - 9, &and_one_that_was_under_way).is_empty(), "{id}");
     }
 }

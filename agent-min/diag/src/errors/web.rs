@@ -206,7 +206,7 @@ impl<'a> Web<'a> {
         }
         if let Some((path, tally)) = self.big_headers.most()
             && tally.count >= BIG_HEADERS
-            && !changed_since(tally)
+            && tally.three_since(details().changed)
         {
             let facts = Facts::new().number(FactName::Count, tally.count).text(FactName::Path, path);
             notes.found(because(
