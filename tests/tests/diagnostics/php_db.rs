@@ -88,7 +88,7 @@ const PHP: &[Fault] = &[
             // It says so again only after it had fewer workers.
             "reached() { grep -c 'reached pm.max_children' $log; }; before=$(reached); for time in 1 2; do ",
             settled!(),
-            "while [ $(pgrep -f 'pool www' | wc -l) -gt 4 ]; do sleep 0.1; done; ",
+            "while [ $(pgrep -cx php-fpm8.2) -gt 5 ]; do :; done; ",
             slow!(7, 2),
             "; until [ $(reached) = $((before + time)) ]; do :; done; ",
             fast!(),
@@ -108,12 +108,12 @@ const PHP: &[Fault] = &[
     ),
 ];
 
-/// Where its status page waits for a worker as well, which only follows from the queue.
+/// Where we may open its socket, its status page waits for a worker as well, which only follows from the queue.
 const STATUS: Fault = fault(
     "php-queue",
     concat!(
-        "usermod -aG www-data secmon-diag; systemctl restart secmon-agent; ",
-        "echo 'pm.status_path = /status' >> /etc/php/8.2/fpm/pool.d/www.conf; systemctl restart php8.2-fpm; ",
+        "printf 'listen.mode = 0666\\npm.status_path = /status\\n' >>/etc/php/8.2/fpm/pool.d/www.conf; ",
+        "systemctl restart php8.2-fpm; ",
         slow!(7, 2)
     ),
     fast!(),
@@ -134,13 +134,6 @@ const CLOSE: &str = "systemctl stop site; mariadb -e 'SET GLOBAL max_connections
 
 const DATABASE: &[Fault] = &[
     fault("db-down", "systemctl stop mariadb", "systemctl start mariadb"),
-    fault(
-        "db-down",
-        "mkdir -p /run/systemd/system/mariadb.service.d; \
-         printf '[Service]\\nRestart=no\\n' >/run/systemd/system/mariadb.service.d/restart.conf; \
-         systemctl daemon-reload; systemctl kill --signal KILL mariadb; while pgrep -x mariadbd; do :; done",
-        "rm /run/systemd/system/mariadb.service.d/restart.conf; systemctl daemon-reload; systemctl start mariadb",
-    ),
     fault("db-hung", "systemctl kill --signal STOP mariadb", "systemctl kill --signal CONT mariadb"),
     fault("db-too-many-conn", connections!("10"), CLOSE),
     fault("db-conn-near-limit", connections!("8"), CLOSE),
@@ -168,7 +161,8 @@ const DATABASE: &[Fault] = &[
     ),
     fault(
         "db-crash-restart",
-        "printf '[Service]\\nRestartSec=0\\n' >/run/systemd/system/mariadb.service.d/restart.conf; \
+        "mkdir -p /run/systemd/system/mariadb.service.d; \
+         printf '[Service]\\nRestartSec=0\\n' >/run/systemd/system/mariadb.service.d/restart.conf; \
          systemctl daemon-reload; pid=$(pgrep -x mariadbd); kill -SEGV $pid; while [ -e /proc/$pid ]; do :; done; \
          until mariadb -e ''; do :; done",
         "systemctl restart mariadb",
