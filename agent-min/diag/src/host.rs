@@ -134,6 +134,9 @@ pub enum Endpoint {
     Tcp(SocketAddr),
 }
 
+/// How our requests for pages name themselves: in a log they are nobody's visit.
+pub const USER_AGENT: &str = "secmon-diag";
+
 /// What is fetched.
 #[derive(Clone, Copy, Debug)]
 pub struct Fetch<'a> {

@@ -5,7 +5,7 @@
 use std::io::{self, Read, Write};
 use std::time::Instant;
 
-use secmon_diag::host::Page;
+use secmon_diag::host::{Page, USER_AGENT};
 
 /// Bytes of an answer's head.
 const HEAD_MAX: usize = 16 * 1024;
@@ -22,7 +22,7 @@ pub(super) fn get(stream: &mut (impl Read + Write), host: &str, path: &str) -> i
     }
     let begun = Instant::now();
     let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: secmon-diag/{}\r\nAccept: text/html,*/*\r\nConnection: close\r\n\r\n",
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {USER_AGENT}/{}\r\nAccept: text/html,*/*\r\nConnection: close\r\n\r\n",
         crate::VERSION
     );
     stream.write_all(request.as_bytes())?;

@@ -169,3 +169,19 @@ fn only_who_is_no_crawler_for_certain_is_called_a_false_one() {
         }
     }
 }
+
+#[test]
+fn what_a_look_at_this_host_has_asked_of_it_is_nobodys_visit_and_the_name_alone_hides_nobody() {
+    let counted = |from: &str, agent: &str| {
+        let lines = (0..5).map(|n| Hit { agent: agent.to_owned(), ..hit(600 + n, from, "/") });
+        let impact = Impact::default();
+        let exempt = [("203.0.113.9".parse().expect("an address"), 32)];
+        let settings = Settings { exempt: &exempt, ..Settings::new(&impact) };
+        crate::flood::judge_log(&log(lines.collect()), None, &settings).lines
+    };
+    for own in ["127.0.0.1", "::1", "203.0.113.9"] {
+        assert_eq!(counted(own, "secmon-diag/0.1.0"), 0, "{own}");
+        assert_eq!(counted(own, "curl/7.88.1"), 5, "another program on {own}");
+    }
+    assert_eq!(counted("198.51.100.7", "secmon-diag/0.1.0"), 5, "a stranger under our name");
+}

@@ -15,8 +15,9 @@ use super::request::{Kind, request};
 use super::state::State;
 use super::time::Clock;
 use super::verdict::{Seen, Verdict, merge};
-use super::whose::{Shown, Whose};
+use super::whose::{Shown, Whose, is_among};
 use super::{Settings, answers, kinds, probes, senders};
+use crate::host::USER_AGENT;
 
 /// Windows of an hour.
 const HOUR: u64 = 3_600 / WINDOW;
@@ -124,7 +125,7 @@ impl Course<'_> {
     #[inline]
     fn line(&mut self, line: &Line<'_>, identify: Identify<'_>) {
         let limit = self.settings.now.unwrap_or(self.end).saturating_add(AHEAD);
-        if line.time > limit || self.is_late(line.time) {
+        if line.time > limit || self.is_late(line.time) || self.is_ours(line) {
             return;
         }
         self.lines = self.lines.saturating_add(1);
@@ -153,6 +154,12 @@ impl Course<'_> {
             spare_private: self.settings.spare_private,
         };
         self.state.count(line, &request, met, at, &whose);
+    }
+
+    /// What a look at this host has asked of it. The name alone could be anybody's.
+    fn is_ours(&self, line: &Line<'_>) -> bool {
+        let own = |client: &IpAddr| client.is_loopback() || is_among(*client, self.settings.exempt);
+        line.agent.starts_with(USER_AGENT.as_bytes()) && line.client.as_ref().is_some_and(own)
     }
 
     fn is_late(&mut self, time: u64) -> bool {

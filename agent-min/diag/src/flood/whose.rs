@@ -76,7 +76,7 @@ pub(super) struct Whose<'s> {
 impl Whose<'_> {
     /// Whether this address may be accused.
     pub(super) fn guard(&self, address: IpAddr) -> Guard {
-        if self.exempt.iter().any(|(network, bits)| within(address, *network, *bits)) {
+        if is_among(address, self.exempt) {
             return Guard::Spared;
         }
         match networks::spared(address) {
@@ -87,6 +87,11 @@ impl Whose<'_> {
             Some(_) => Guard::Spared,
         }
     }
+}
+
+/// Whether an address is in one of these networks.
+pub(super) fn is_among(address: IpAddr, networks: &[(IpAddr, u8)]) -> bool {
+    networks.iter().any(|(network, bits)| within(address, *network, *bits))
 }
 
 /// Whether an address is in a network.
