@@ -52,12 +52,12 @@ from 192.0.2.1/32 899, 192.0.2.2/32 898, 192.0.2.3/32 897, \
 192.0.2.4/32 896, 192.0.2.5/32 895 and 2 more (at least; counted within 12); \
 3 of those who are never blocked
   → no restart: the requests would fill it again at once
-  ↳ 🟡 9 requests wait for PHP (5 workers)
-    php-queue
-    ↳ 🔴 ? answers ?: no PHP behind the web server (? in 5 min)
-      http-502: connect() to unix:/x failed
   ↳ 🟡 Memory is swapped in and out (250 pages a second)
     mem-swap-thrash
+    ↳ 🟡 9 requests wait for PHP (5 workers)
+      php-queue
+      ↳ 🔴 ? answers ?: no PHP behind the web server (? in 5 min)
+        http-502: connect() to unix:/x failed
 Checked in 1.2 s: listeners, origin
 Not checked: php-error-log (permission) /var/log/php.log
 Compared with what was counted up to 60 min ago.

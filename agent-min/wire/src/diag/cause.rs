@@ -39,14 +39,17 @@ pub struct Conclusion {
 }
 
 /// Tells causes from symptoms. A symptom has another finding that explains it and is at least a warning; an
-/// information explains nothing, and neither does a disk that is only going to be full. Of more than [`FINDINGS_MAX`] findings, the first are concluded.
+/// information explains nothing, and neither does a disk that is only going to be full. Of more than [`FINDINGS_MAX`]
+/// findings, the first are concluded.
 pub fn conclude(findings: &[Finding]) -> Vec<Conclusion, FINDINGS_MAX> {
     findings.iter().take(FINDINGS_MAX).map(|finding| judge(finding, findings)).collect()
 }
 
 fn judge(finding: &Finding, all: &[Finding]) -> Conclusion {
-    let mut serious = all.iter().filter(|other| weighs(other));
-    let explained_by = serious.find(|other| other.id.explains(finding.id)).map(|other| other.id);
+    let explaining = || all.iter().filter(|other| weighs(other) && other.id.explains(finding.id));
+    // Of several, the nearest: one that is not itself behind another of them.
+    let nearest = |one: &&Finding| !explaining().any(|other| one.id.explains(other.id));
+    let explained_by = explaining().find(nearest).map(|other| other.id);
     let advice = match finding.action {
         _ if explained_by.is_some() => Advice::Nothing,
         Some(action) => match what_forbids(action, all) {
@@ -142,6 +145,23 @@ mod tests {
         assert_eq!(conclusions[0].explained_by, Some(FindingId::SysCrashLoop));
         assert_eq!(conclusions[0].advice, Advice::Nothing);
         assert!(conclusions[1].explained_by.is_some() && conclusions[2].explained_by.is_none());
+    }
+
+    #[test]
+    fn of_several_explanations_the_nearest_is_told() {
+        let [symptom, near, far] =
+            [FindingId::Http502, FindingId::PhpQueue, FindingId::FloodSearch].map(found);
+        for all in [[&symptom, &near, &far], [&far, &near, &symptom]] {
+            let all = all.map(Clone::clone);
+            let conclusions = conclude(&all);
+            let of = |id| {
+                let at = all.iter().position(|finding| finding.id == id).expect("there");
+                conclusions[at].explained_by
+            };
+            assert_eq!(of(FindingId::Http502), Some(FindingId::PhpQueue));
+            assert_eq!(of(FindingId::PhpQueue), Some(FindingId::FloodSearch));
+            assert_eq!(of(FindingId::FloodSearch), None);
+        }
     }
 
     #[test]
