@@ -36,7 +36,7 @@ children=/proc/$monitor/task/$monitor/children
 filters() { while read -r name count && [ "$name" != Seccomp_filters: ]; do :; done </proc/$1/status; }
 filters $monitor
 of_monitor=$count
-read -r network <$children
+read -r network _ <$children
 while :; do
     read -r all <$children
     for pid in $all; do
