@@ -15,7 +15,7 @@ use super::deadline::within;
 use super::http::{Failure, Head, Parsed, Route, failure_body, parse, response_head};
 use super::limits::{BODY_MAX, BODY_TIME, HEAD_MAX, HEAD_TIME, IDLE_TIME, LINGER_TIME, WRITE_TIME};
 use super::link::Seat;
-use super::receipts;
+use super::receipts::{self, List};
 use super::reports::{Reports, Turn};
 use super::stream::{Body, Stream};
 use crate::areas::Areas;
@@ -39,9 +39,7 @@ enum Answer<'a> {
     Health(Vec<u8, HEALTH_MAX>),
     Signed(Signature, Vec<u8, RECEIPT_MAX>),
     /// Sent in pieces.
-    Receipts {
-        length: usize,
-    },
+    Receipts(List),
     /// Sent in pieces.
     Report {
         length: usize,
@@ -155,7 +153,7 @@ impl<'a, S: Stream> Connection<'a, S> {
                 _ => Err(Failure::Unavailable),
             },
             Route::Receipts => match receipts::measure::<S>(&mut self.seat).await {
-                Ok(length) => Ok(Answer::Receipts { length }),
+                Ok(list) => Ok(Answer::Receipts(list)),
                 Err(_) => Err(Failure::Unavailable),
             },
             Route::Execute => self.execute(head.signature, body).await,
@@ -196,7 +194,9 @@ impl<'a, S: Stream> Connection<'a, S> {
             Ok(Answer::Manifest(body)) => (Ok(None), body, body.len()),
             Ok(Answer::Health(body)) => (Ok(None), body, body.len()),
             Ok(Answer::Signed(signature, body)) => (Ok(Some(signature)), body, body.len()),
-            Ok(Answer::Receipts { length } | Answer::Report { length, .. }) => (Ok(None), &[], *length),
+            Ok(Answer::Receipts(List { length, .. }) | Answer::Report { length, .. }) => {
+                (Ok(None), &[], *length)
+            }
             Err(f) => {
                 failure = failure_body(*f);
                 (Err(*f), failure.as_bytes(), failure.len())
@@ -206,9 +206,9 @@ impl<'a, S: Stream> Connection<'a, S> {
         let body = if manner.head_only { &[] } else { body };
         self.stream.write(&mut [head.as_bytes(), body].map(IoSlice::new)).await?;
         match answer {
-            Ok(Answer::Receipts { length }) if !manner.head_only => {
-                let mut body = Body::after_head(&mut self.stream, *length);
-                receipts::write(&mut self.seat, &mut body).await?;
+            Ok(Answer::Receipts(list)) if !manner.head_only => {
+                let mut body = Body::after_head(&mut self.stream, list.length);
+                receipts::write(*list, &mut self.seat, &mut body).await?;
                 body.end()
             }
             Ok(Answer::Report { length, turn }) => {
