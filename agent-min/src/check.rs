@@ -26,6 +26,7 @@ pub(crate) struct Report {
 }
 
 /// Looks at everything that `run` would use.
+#[inline(never)] // see cli.rs
 pub(crate) fn check(config: &Path) -> Report {
     let config = match Config::load(config) {
         Ok(config) => config,

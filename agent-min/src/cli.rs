@@ -1,4 +1,7 @@
 //! The command line: arguments become one typed command, its result becomes an exit status.
+//!
+//! No command is compiled into this: the frame of `main` would be as large as the largest of theirs, and every process
+//! would touch all of it.
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -24,6 +24,7 @@ pub(crate) struct View {
 }
 
 /// Has one run made by a process like the agent's own, and shows it: the report as it is, or for people.
+#[inline(never)] // see cli.rs
 pub(crate) fn look(config: &Path, areas: Areas, raw: bool) -> Result<View, String> {
     let config = Config::load(config).map_err(|e| e.to_string())?;
     let (mut reader, writer) = pipe_for(REPORT_SIZE).map_err(|e| e.to_string())?;

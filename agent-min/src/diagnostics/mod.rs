@@ -52,6 +52,7 @@ pub(crate) const LENGTH_SIZE: usize = 4;
 pub(crate) const REPORT_SIZE: usize = LENGTH_SIZE + REPORT_MAX;
 
 /// Does what the monitor ordered. An error says why it can't.
+#[inline(never)] // see cli.rs
 pub(crate) fn run() -> Result<(), String> {
     let begun = Instant::now();
     let taken = Channel::inherited(3).and_then(|link| Ok((link, inherited::file(4)?)));

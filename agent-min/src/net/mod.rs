@@ -72,6 +72,7 @@ struct Inheritance {
 }
 
 /// Serves until the monitor is gone, which is no affair of ours to report. An error says why it can't.
+#[inline(never)] // see cli.rs
 pub(crate) fn run() -> Result<(), String> {
     let _monitor_is_gone = start()?.serve();
     Ok(())
