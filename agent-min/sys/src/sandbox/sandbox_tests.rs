@@ -24,9 +24,8 @@ fn somebody() -> Identity {
 }
 
 fn empty_directory() -> tempfile::TempDir {
-    let directory = tempfile::tempdir().expect("a directory");
-    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).expect("a mode");
-    directory
+    let all = std::fs::Permissions::from_mode(0o755);
+    tempfile::Builder::new().permissions(all).tempdir().expect("a directory")
 }
 
 fn enter_network(keep: &[BorrowedFd<'_>], root: &Path) -> Result<Entered, EnterError> {
