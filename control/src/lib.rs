@@ -7,6 +7,7 @@ pub mod approval;
 pub mod audit;
 pub mod chat;
 pub mod cli;
+pub mod cloudflare;
 pub mod config;
 pub mod demo;
 pub mod diag;

@@ -1,0 +1,13 @@
+//! Cloudflare: what it is told, when it is put back, and by whom.
+//!
+//! Every change is a lease: what stood there before, what was set instead, until when. Only objects that carry a
+//! lease's tag are ever changed or removed, and a lease is on disk and in the audit log before its first call.
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
+
+mod id;
+mod plan;
+mod rule;
+
+pub use id::{LeaseId, ZoneId};
+pub use plan::Plan;
+pub use rule::{AccessRule, Network, Phase, Rate, Rule, RuleAction};
