@@ -1,60 +1,32 @@
-//! One client connection: reads requests, has them answered, and performs faults on the way out.
+//! Has requests answered, and performs faults on the way out.
 
 use crate::answer::{ApiError, Reply};
 use crate::control;
 use crate::fault::{Fault, PlannedFault};
-use crate::http::{self, Progress, Request};
 use crate::methods;
-use crate::params::{Params, percent_decode};
+use crate::params::Params;
 use crate::poll;
 use crate::record::RequestRecord;
 use crate::state::{Shared, State};
+use secmon_fake_http::{Handler, Next, Request, client_left, percent_decode, reset, write};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-/// What becomes of the connection after an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-enum Next {
-    KeepAlive,
-    Close,
-}
+/// The Bot API on connections.
+pub(crate) struct Api(pub(crate) Arc<Shared>);
 
-/// Serves a connection until either side ends it.
-pub(crate) async fn serve(shared: Arc<Shared>, mut stream: TcpStream) {
-    let mut buffer = Vec::new();
-    let mut told_to_continue = false;
-    loop {
-        match http::parse(&buffer) {
-            Progress::Complete(request, used) => {
-                buffer.drain(..used);
-                told_to_continue = false;
-                let next = answer(&shared, &mut stream, &request).await;
-                if next == Next::Close || !request.keep_alive {
-                    return;
-                }
-                continue;
-            }
-            Progress::Broken(status) => {
-                let _ = send(&mut stream, &Reply::gateway_page(status)).await;
-                return;
-            }
-            Progress::WaitsForContinue if !told_to_continue => {
-                told_to_continue = true;
-                if stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.is_err() {
-                    return;
-                }
-            }
-            Progress::WaitsForContinue | Progress::Partial => {}
-        }
-        match stream.read_buf(&mut buffer).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
+impl Handler for Api {
+    async fn answer(&self, stream: &mut TcpStream, request: &Request) -> Next {
+        answer(&self.0, stream, request).await
+    }
+
+    fn broken(&self, status: u16) -> Vec<u8> {
+        let page = Reply::gateway_page(status);
+        [page.head(page.body.len()).as_slice(), &page.body].concat()
     }
 }
 
@@ -72,7 +44,7 @@ async fn answer(shared: &Arc<Shared>, stream: &mut TcpStream, request: &Request)
     let Some((token, method)) = call else {
         return send(stream, &ApiError::new(404, "Not Found").into()).await;
     };
-    let content_type = request.content_type.as_str();
+    let content_type = request.content_type();
     let params = match Params::read(&request.query, content_type, &request.body) {
         Ok(params) => params,
         Err(error) => {
@@ -168,11 +140,7 @@ async fn deliver(stream: &mut TcpStream, fault: Fault, reply: Option<Reply>) -> 
             return (Next::Close, None);
         }
         Fault::Cut => return (Next::Close, None),
-        Fault::Reset => {
-            // A close with zero linger is a reset. If it can't be set, it is an ordinary close.
-            let _ = stream.set_zero_linger();
-            return (Next::Close, None);
-        }
+        Fault::Reset => return (reset(stream), None),
         Fault::Truncated
         | Fault::Delay { .. }
         | Fault::CutMiddle
@@ -223,19 +191,4 @@ fn json_bytes(status: u16, body: Vec<u8>) -> Reply {
 
 async fn send(stream: &mut TcpStream, reply: &Reply) -> Next {
     write(stream, &[reply.head(reply.body.len()).as_slice(), &reply.body].concat()).await
-}
-
-async fn write(stream: &mut TcpStream, bytes: &[u8]) -> Next {
-    match stream.write_all(bytes).await {
-        Ok(()) => Next::KeepAlive,
-        Err(_) => Next::Close,
-    }
-}
-
-/// Ends when the client closes its side. A client that has already sent its next request stays.
-async fn client_left(stream: &TcpStream) {
-    match stream.peek(&mut [0]).await {
-        Ok(0) | Err(_) => {}
-        Ok(_) => std::future::pending().await,
-    }
 }

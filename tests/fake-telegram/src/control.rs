@@ -2,11 +2,11 @@
 
 use crate::answer::Reply;
 use crate::fault::PlannedFault;
-use crate::http::Request;
 use crate::inject::{Incoming, Press};
 use crate::params::Params;
 use crate::state::{Shared, State};
 use crate::waiting::Wait;
+use secmon_fake_http::Request;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -19,7 +19,6 @@ mod fault;
 mod formatted;
 mod handle;
 mod html;
-mod http;
 mod inject;
 mod keyboard;
 mod messages;

@@ -5,6 +5,7 @@
 
 use crate::answer::ApiError;
 use crate::multipart;
+use secmon_fake_http::percent_decode;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -125,25 +126,6 @@ impl Params {
 
 fn text(bytes: Vec<u8>) -> Result<String, ApiError> {
     String::from_utf8(bytes).map_err(|_| ApiError::bad_request("strings must be encoded in UTF-8"))
-}
-
-/// Undoes `%41` and `+`; what isn't an escape stays.
-pub(crate) fn percent_decode(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut at = 0;
-    while let Some(byte) = text.get(at) {
-        let escaped = text.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
-        match (byte, escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
-            (b'%', Some(decoded)) => {
-                out.push(decoded);
-                at += 2;
-            }
-            (b'+', _) => out.push(b' '),
-            _ => out.push(*byte),
-        }
-        at += 1;
-    }
-    out
 }
 
 #[cfg(test)]

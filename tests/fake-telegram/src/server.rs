@@ -1,15 +1,14 @@
 //! A running server: its thread, its address, its end.
 
-use crate::connection;
+use crate::connection::Api;
 use crate::spec::{Spec, find_spec};
 use crate::state::{Shared, State};
+use secmon_fake_http::Server;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 /// The token of a server that is started with the default options.
 pub const DEFAULT_TOKEN: &str = "4815162342:fake-token-for-tests-only-AAAAAAAAAAA";
@@ -48,10 +47,8 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct FakeTelegram {
     pub(crate) shared: Arc<Shared>,
-    addr: SocketAddr,
+    server: Server,
     token: String,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl FakeTelegram {
@@ -69,69 +66,30 @@ impl FakeTelegram {
     /// Starts a server, or says why not.
     pub fn try_start(options: Options) -> io::Result<Self> {
         let spec = options.spec.as_deref().map(Spec::load).transpose()?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
-        listener.set_nonblocking(true)?;
-        let addr = listener.local_addr()?;
         let mut state = State::new(options.token.clone(), spec);
         state.conflict_pause = options.conflict_pause;
         state.quick_repeat = options.quick_repeat;
         state.limit_rate(options.rate_limit);
         let shared = Arc::new(Shared::new(state));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (stop, stopped) = oneshot::channel();
-        let served = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("fake-telegram".into()).spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    () = accept(listener, served) => {}
-                    // An error means that the handle is gone, which is the same wish.
-                    _ = stopped => {}
-                }
-            });
-        })?;
-        Ok(Self { shared, addr, token: options.token, stop: Some(stop), thread: Some(thread) })
+        let server = Server::start("fake-telegram", options.port, Arc::new(Api(Arc::clone(&shared))))?;
+        Ok(Self { shared, server, token: options.token })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.server.addr()
     }
 
     /// The URL that takes the place of `https://api.telegram.org`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        format!("http://{}", self.addr())
     }
 
     /// The valid token.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
-    }
-}
-
-impl Drop for FakeTelegram {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    loop {
-        // A failed accept is the failure of one client; out of descriptors it is retried after a breath.
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let _ = stream.set_nodelay(true);
-                tokio::spawn(connection::serve(Arc::clone(&shared), stream));
-            }
-            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-        }
     }
 }

@@ -9,11 +9,10 @@ use crate::rate::RateLimits;
 use crate::raw;
 use crate::record::{CallbackAnswer, Injected, RequestRecord};
 use crate::spec::Spec;
+use secmon_fake_http as http;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::watch;
 
 /// How long a callback query can be answered. The real time is not published.
 const CALLBACK_LIFETIME_MS: i64 = 15 * 60 * 1000;
@@ -42,6 +41,9 @@ pub(crate) struct Polling {
     pub(crate) next_conflict: Option<Instant>,
     pub(crate) last: Option<(i64, Instant)>,
 }
+
+/// The state behind its lock.
+pub(crate) type Shared = http::Shared<State>;
 
 /// The state of the one bot.
 #[derive(Debug)]
@@ -195,59 +197,5 @@ impl State {
         query.answered = true;
         self.answers.push(answer);
         Ok(())
-    }
-}
-
-/// The state and its doorbells: one for tasks, one for threads.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    state: Mutex<State>,
-    tasks: watch::Sender<u64>,
-    threads: Condvar,
-}
-
-impl Shared {
-    pub(crate) fn new(state: State) -> Self {
-        Self { state: Mutex::new(state), tasks: watch::Sender::new(0), threads: Condvar::new() }
-    }
-
-    /// Looks at the state, or changes what nobody waits for.
-    pub(crate) fn peek<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
-        look(&mut self.lock())
-    }
-
-    /// Changes the state and wakes everybody who waits.
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let result = change(&mut self.lock());
-        self.tasks.send_modify(|version| *version = version.wrapping_add(1));
-        self.threads.notify_all();
-        result
-    }
-
-    /// A view of the changes from now on.
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
-        self.tasks.subscribe()
-    }
-
-    /// Blocks the thread until `done` gives something.
-    pub(crate) fn wait<T>(
-        &self,
-        timeout: Duration,
-        mut done: impl FnMut(&mut State) -> Option<T>,
-    ) -> Option<T> {
-        let deadline = Instant::now() + timeout;
-        let mut state = self.lock();
-        loop {
-            if let Some(result) = done(&mut state) {
-                return Some(result);
-            }
-            let left = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
-            state = self.threads.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic of one test thread must not hide the record from the others.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

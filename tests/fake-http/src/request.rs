@@ -8,13 +8,67 @@ const MAX_HEADERS: usize = 100;
 
 /// A complete request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Request {
-    pub(crate) verb: String,
-    pub(crate) path: String,
-    pub(crate) query: String,
-    pub(crate) content_type: String,
-    pub(crate) keep_alive: bool,
-    pub(crate) body: Vec<u8>,
+pub struct Request {
+    /// `GET`, `POST` and so on, as it came.
+    pub verb: String,
+    /// The target up to a question mark, still encoded.
+    pub path: String,
+    /// The target behind it, still encoded.
+    pub query: String,
+    /// Names and values of the head, in order.
+    pub headers: Vec<(String, String)>,
+    /// Whether the client wants to send another request on this connection.
+    pub keep_alive: bool,
+    /// The decoded body.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The first header with this name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The body's type; empty when none is said.
+    #[must_use]
+    pub fn content_type(&self) -> &str {
+        self.header("content-type").unwrap_or_default()
+    }
+
+    /// The query's names and values, decoded.
+    #[must_use]
+    pub fn query_pairs(&self) -> Vec<(String, String)> {
+        let decoded = |text: &str| String::from_utf8_lossy(&percent_decode(text.as_bytes())).into_owned();
+        let pairs = self.query.split('&').filter(|pair| !pair.is_empty());
+        pairs
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(name, value)| (decoded(name), decoded(value)))
+            .collect()
+    }
+}
+
+/// Resolves `%XX`, and `+` as a space.
+#[must_use]
+pub fn percent_decode(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        let escaped = text.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+        match (byte, escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
+            (b'%', Some(decoded)) => {
+                out.push(decoded);
+                at += 2;
+            }
+            (b'+', _) => out.push(b' '),
+            _ => out.push(*byte),
+        }
+        at += 1;
+    }
+    out
 }
 
 /// What the bytes so far amount to.
@@ -43,7 +97,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Progress {
     };
     let header = |name: &str| {
         let found = head.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
-        found.map(|header| String::from_utf8_lossy(header.value).trim().to_owned())
+        found.map(|header| lossy(header.value))
     };
     let rest = bytes.get(head_length..).unwrap_or_default();
     let body = if header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
@@ -68,11 +122,15 @@ pub(crate) fn parse(bytes: &[u8]) -> Progress {
         verb: head.method.unwrap_or_default().to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
-        content_type: header("content-type").unwrap_or_default(),
+        headers: head.headers.iter().map(|header| (header.name.to_owned(), lossy(header.value))).collect(),
         keep_alive: !closes && head.version == Some(1),
         body,
     };
     Progress::Complete(Box::new(request), head_length + body_length)
+}
+
+fn lossy(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).trim().to_owned()
 }
 
 /// Body and encoded length; `None` when the end is not there yet.
