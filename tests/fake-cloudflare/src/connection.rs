@@ -53,21 +53,47 @@ impl Handler for Edge {
 }
 
 async fn answer(shared: &Arc<Shared>, stream: &mut TcpStream, request: &Request) -> Next {
-    let (index, planned, reply) = shared.change(|state| take(state, request));
-    let (next, status) = match planned.fault {
-        None => (write(stream, &reply.bytes()).await, Some(reply.status)),
-        Some(fault) => deliver(stream, fault, reply).await,
-    };
-    shared.change(|state| {
-        if let Some(record) = state.requests.get_mut(index) {
-            record.status = status;
+    match shared.change(|state| take(state, request)) {
+        Sent::Whole(reply) => write(stream, &reply.bytes()).await,
+        Sent::Late(reply, ms) => {
+            sleep(Duration::from_millis(ms)).await;
+            write(stream, &reply.bytes()).await
         }
-    });
-    next
+        Sent::Half(reply) => {
+            let half = reply.body.get(..reply.body.len() / 2).unwrap_or_default();
+            let _ = write(stream, &[reply.head(reply.body.len()).as_slice(), half].concat()).await;
+            Next::Close
+        }
+        Sent::Never => {
+            client_left(stream).await;
+            Next::Close
+        }
+        Sent::Closed => Next::Close,
+        Sent::Reset => reset(stream),
+    }
+}
+
+/// What the client gets.
+enum Sent {
+    Whole(Reply),
+    Late(Reply, u64),
+    Half(Reply),
+    Never,
+    Closed,
+    Reset,
+}
+
+impl Sent {
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Whole(reply) | Self::Late(reply, _) | Self::Half(reply) => Some(reply.status),
+            Self::Never | Self::Closed | Self::Reset => None,
+        }
+    }
 }
 
 /// Writes the request down, checks it against the specification, and carries it out unless a failure comes first.
-fn take(state: &mut State, request: &Request) -> (usize, Planned, Reply) {
+fn take(state: &mut State, request: &Request) -> Sent {
     let path = request.path.strip_prefix(PREFIX).unwrap_or(&request.path).to_owned();
     let planned = state.faults.strike(&request.verb, &path);
     let planned = planned.unwrap_or_else(|| Planned { fault: None, ..Planned::default() });
@@ -96,7 +122,15 @@ fn take(state: &mut State, request: &Request) -> (usize, Planned, Reply) {
         state.violations.extend(breaches.unwrap_or_default());
     }
     edit(state, &planned.afterwards);
-    (index, planned, reply)
+    let sent = match planned.fault {
+        None => Sent::Whole(reply),
+        Some(fault) => failed(fault, reply),
+    };
+    // Written down before it leaves, so that a client that has its answer finds it in the record.
+    if let Some(record) = state.requests.get_mut(index) {
+        record.status = sent.status();
+    }
+    sent
 }
 
 fn edit(state: &mut State, edits: &[crate::edit::Edit]) {
@@ -107,9 +141,9 @@ fn edit(state: &mut State, edits: &[crate::edit::Edit]) {
     }
 }
 
-/// Performs a failure. `reply` is the true answer where the request was carried out.
-async fn deliver(stream: &mut TcpStream, fault: Fault, mut reply: Reply) -> (Next, Option<u16>) {
-    let fake = match fault {
+/// What a failure makes of an answer. `reply` is the true one where the request was carried out.
+fn failed(fault: Fault, mut reply: Reply) -> Sent {
+    Sent::Whole(match fault {
         Fault::Status { status } => Reply::gateway_page(status),
         Fault::Error { status, code, message } => Refusal::new(status, code, message).into(),
         Fault::TooMany { retry_after } => too_many(RateLimit::PUBLISHED, i64::from(retry_after)),
@@ -121,21 +155,10 @@ async fn deliver(stream: &mut TcpStream, fault: Fault, mut reply: Reply) -> (Nex
             reply.body.truncate(reply.body.len() / 2);
             reply
         }
-        Fault::Delay { ms } => {
-            sleep(Duration::from_millis(ms)).await;
-            reply
-        }
-        Fault::CutMiddle => {
-            let half = reply.body.get(..reply.body.len() / 2).unwrap_or_default();
-            let _ = write(stream, &[reply.head(reply.body.len()).as_slice(), half].concat()).await;
-            return (Next::Close, Some(reply.status));
-        }
-        Fault::Hang => {
-            client_left(stream).await;
-            return (Next::Close, None);
-        }
-        Fault::Cut => return (Next::Close, None),
-        Fault::Reset => return (reset(stream), None),
-    };
-    (write(stream, &fake.bytes()).await, Some(fake.status))
+        Fault::Delay { ms } => return Sent::Late(reply, ms),
+        Fault::CutMiddle => return Sent::Half(reply),
+        Fault::Hang => return Sent::Never,
+        Fault::Cut => return Sent::Closed,
+        Fault::Reset => return Sent::Reset,
+    })
 }
