@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 #[track_caller]
@@ -31,6 +33,7 @@ fn each_operator_tells_the_right_visit_from_the_wrong_one() {
         r#"http.request.uri eq "/wp-login.php?a=1""#,
         r#"http.request.full_uri eq "https://example.com/wp-login.php?a=1""#,
         r#"http.request.uri.query eq "a=1""#,
+        r#"http.request.uri.query matches "^[a-z]{1,2}(=|$)""#,
         "ip.src eq 203.0.113.7",
         "ip.src ne 192.0.2.1",
         "ip.src in {198.51.100.1 203.0.113.0/24 2001:db8::/64}",
@@ -164,5 +167,24 @@ fn networks_reach_from_their_first_to_their_last_address() {
         let expression = format!("ip.src in {{{network}}}");
         assert!(matches(&expression, &Visit::default().from(inside)), "{network}");
         assert!(!matches(&expression, &Visit::default().from(outside)), "{network}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in r#"([ -~é]|http\.host|ip\.src|in|\{|"|\\|r#|not|\(|and){0,40}"#) {
+        // A panic is the failure; a place outside the text would be another one.
+        if let Err(error) = Expression::parse(&text) {
+            prop_assert!((1..=text.len() + 1).contains(&error.at), "{}", error);
+        }
+    }
+
+    #[test]
+    fn a_quoted_text_matches_itself_and_nothing_else(text: String, other: String) {
+        let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
+        let expression = format!("http.request.uri.path eq \"{quoted}\"");
+        let visit = |path: &str| Visit { path: path.to_owned(), ..Visit::default() };
+        prop_assert_eq!(evaluates(&expression, &visit(&text)), Ok(true));
+        prop_assert_eq!(evaluates(&expression, &visit(&other)), Ok(text == other));
     }
 }

@@ -159,6 +159,77 @@ fn typed(schema: &Value, text: &str) -> Value {
 mod tests {
     use super::*;
 
+    fn spec() -> Spec {
+        let id = json!({"type": "string", "pattern": "^[0-9]+$"});
+        let body =
+            json!({"required": true, "content": {"application/json": {"schema": {"required": ["a"]}}}});
+        let answer = json!({"content": {"application/json": {"schema": {"required": ["b"]}}}});
+        Spec(json!({
+            "components": {"responses": {"answer": answer}},
+            "paths": {"/x/{id}": {
+                "get": {"parameters": [{"in": "path", "name": "id", "schema": id}], "responses": {"204": {}}},
+                "post": {
+                    "parameters": [
+                        {"in": "path", "name": "id", "schema": id},
+                        {"in": "query", "name": "page", "schema": {"type": "number", "minimum": 1}},
+                    ],
+                    "requestBody": body,
+                    "responses": {"200": {"$ref": "#/components/responses/answer"}, "4XX": {}},
+                },
+            }},
+        }))
+    }
+
+    fn request(verb: &str, target: &str, body: &str) -> Request {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Request {
+            verb: verb.to_owned(),
+            path: format!("{PREFIX}{path}"),
+            query: query.to_owned(),
+            headers: vec![("Content-Type".to_owned(), "application/json; charset=utf-8".to_owned())],
+            keep_alive: true,
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn each_breach_of_a_request_is_told_and_a_good_one_has_none() {
+        for (verb, target, body, breaches) in [
+            ("POST", "/x/1?page=2", r#"{"a":1}"#, 0),
+            ("GET", "/x/1", "", 0),
+            ("GET", "/x/1", "{}", 1),
+            ("GET", "/x/y", "", 1),
+            ("GET", "/x/1?page=2", "", 1),
+            ("GET", "/y", "", 1),
+            ("PUT", "/x/1", "", 1),
+            ("POST", "/x/1", "", 1),
+            ("POST", "/x/1", "{", 1),
+            ("POST", "/x/1", r#"{"b":1}"#, 1),
+            ("POST", "/x/1?page=0", r#"{"a":1}"#, 1),
+            ("POST", "/x/1?page=x", r#"{"a":1}"#, 1),
+        ] {
+            let found = spec().check_request(&request(verb, target, body));
+            assert_eq!(found.len(), breaches, "{verb} {target} {body}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn each_breach_of_an_answer_is_told_and_a_good_one_has_none() {
+        for (verb, status, body, breaches) in [
+            ("POST", 200, r#"{"b":1}"#, 0),
+            ("POST", 200, r#"{"a":1}"#, 1),
+            ("POST", 200, "", 1),
+            ("POST", 404, "", 0),
+            ("POST", 500, "", 1),
+            ("GET", 204, "", 0),
+            ("GET", 204, "{}", 1),
+            ("GET", 200, "", 1),
+        ] {
+            let found = spec().check_answer(&request(verb, "/x/1", ""), status, body.as_bytes());
+            assert_eq!(found.len(), breaches, "{verb} {status} {body}: {found:?}");
+        }
+    }
+
     #[test]
     fn a_path_fills_the_holes_of_its_template_and_of_no_other() {
         let pair = |name: &str, text: &str| (name.to_owned(), text.to_owned());
