@@ -213,7 +213,16 @@ def capability(action, unit, interval):
 def manifests():
     everything = [capability("restart-db", "postgresql@15-main", 86400), capability("restart-php", "php8.2-fpm", 3), capability("restart-web", "lsws", 3)]
     areas = ["db", "disk", "flood", "http", "net", "php", "system", "tls", "web"]
-    records = [MANIFEST, {**MANIFEST, "diagnostics": [], "operations": []}, {**MANIFEST, "diagnostics": areas, "operations": everything}]
+    hosts_alone = {"access_logs": [], "error_logs": [], "hosts": ["shop.example.com"], "thresholds": []}
+    tuning = {
+        "access_logs": ["/srv/logs/access.log"], "error_logs": ["/srv/logs/error.log", "/srv/php logs/php.log"],
+        "hosts": ["example.com", "xn--mnchen-3ya.example"],
+        "thresholds": [["disk-full", 1], ["disk-low", 99], ["flood-rate", 60000], ["inodes-low", 5], ["memory-low", 50], ["server-errors", 50], ["slow-page", 100], ["tls-expiry", 90]],
+    }
+    records = [
+        MANIFEST, {**MANIFEST, "diagnostics": [], "operations": []}, {**MANIFEST, "diagnostics": areas, "operations": everything},
+        {**MANIFEST, "tuning": hosts_alone}, {**MANIFEST, "tuning": tuning},
+    ]
     valid = [
         {"text": canonical(seal(r)), "fields": r, "control_message": canonical(r), "mac_message": canonical(without(seal(r), "signature"))}
         for r in records
@@ -228,6 +237,12 @@ def manifests():
         {"name": "edited and sealed again without the secret", "text": canonical(seal(without(apache, "signature", "control_signature"), OTHER, "")), "control": False, "mac": False},
         {"name": "an HMAC without control_signature", "text": canonical({**sealed, "signature": mac(MANIFEST_SECRET, MANIFEST)}), "control": True, "mac": False},
     ]
+    tuned = seal({**MANIFEST, "tuning": tuning})
+    forged += [
+        {"name": "an edited threshold", "text": canonical(tuned).replace('"disk-low",99', '"disk-low",98'), "control": False, "mac": False},
+        {"name": "a tuning put in", "text": canonical({**sealed, "tuning": tuning}), "control": False, "mac": False},
+        {"name": "a tuning taken out", "text": canonical(without(tuned, "tuning")), "control": False, "mac": False},
+    ]
     one = capability("restart-web", "nginx", 30)
     refused = message_faults(sealed, 4096) + bad_values(sealed, [
         ("operations", [
@@ -238,7 +253,28 @@ def manifests():
         ("diagnostics", [["disks"], ["Web"], [1], "web", [["web"]]]),
         ("client_id", ["", "acme!", "x" * 33]), ("signature", ["", "0" * 63, "A" * 64]), ("control_signature", ["0" * 127, "F" * 128]),
     ])
+    refused += bad_values(tuned, [
+        ("tuning", [None, {**hosts_alone, "hosts": []}, [], "all", 1]),
+        ("tuning.hosts", [
+            "a.example", [""], ["A.example"], ["a.example:80"], ["a.example/"], ["*.example"], ["a..example"], ["-a.example"], ["10.0.0.1"], ["ä.example"], ["x" * 64 + ".example"],
+            ["h%d.example" % n for n in range(9)], [1],
+        ]),
+        ("tuning.access_logs", [["/a.log"], ["a.log"], ["/srv/../a.log"], ["/srv//a.log"], ["/srv/a\n"], ["/srv/" + "x" * 124], ["/dev/shm/a.log"], ["/srv/%d" % n for n in range(5)]]),
+        ("tuning.error_logs", [["/a.log"], ["/proc/self/environ"], ["/srv/\"a"], ["/srv/%d" % n for n in range(5)], None]),
+        ("tuning.thresholds", [
+            [["disk", 5]], [["disk-low"]], [["disk-low", 5, 5]], [["disk-low", "5"]], [["disk-low", 0]], [["disk-low", 100]], [["disk-full", 0]], [["disk-full", 100]],
+            [["flood-rate", 19]], [["flood-rate", 60001]], [["inodes-low", 0]], [["inodes-low", 100]], [["memory-low", 0]], [["memory-low", 51]], [["server-errors", 0]],
+            [["server-errors", 51]], [["slow-page", 99]], [["slow-page", 2001]], [["tls-expiry", 0]], [["tls-expiry", 91]], [["tls-expiry", 2**32 + 5]], ["disk-low", 5],
+        ]),
+    ])
     refused += [
+        refusal("hosts not sorted", canonical({**tuned, "tuning": {**tuning, "hosts": ["b.example", "a.example"]}}), "unsorted"),
+        refusal("a log twice", canonical({**tuned, "tuning": {**tuning, "access_logs": ["/srv/a", "/srv/a"]}}), "unsorted"),
+        refusal("a threshold twice", canonical({**tuned, "tuning": {**tuning, "thresholds": [["disk-low", 5], ["disk-low", 6]]}}), "unsorted"),
+        refusal("thresholds not sorted", canonical({**tuned, "tuning": {**tuning, "thresholds": [["disk-low", 5], ["disk-full", 1]]}}), "unsorted"),
+        refusal("an unknown field in the tuning", canonical({**tuned, "tuning": {**tuning, "ports": [80]}}), "unknown-field"),
+        refusal("a tuning without thresholds", canonical({**tuned, "tuning": without(tuning, "thresholds")}), "missing-field"),
+        refusal("a tuning that is too long", canonical({**tuned, "tuning": {**tuning, "hosts": [c + "." + ".".join(["x" * 63] * 3) + ".de" for c in "abcdefgh"], "access_logs": ["/srv/%d" % n + "x" * 100 for n in range(4)]}}), "too-long"),
         refusal("areas not sorted", canonical({**sealed, "diagnostics": ["web", "disk"]}), "unsorted"),
         refusal("an area twice", canonical({**sealed, "diagnostics": ["web", "web"]}), "unsorted"),
         refusal("operations not sorted", canonical({**sealed, "operations": [one, everything[1]]}), "unsorted"),

@@ -54,8 +54,17 @@ impl<'a> Object<'a> {
 
     /// The values of exactly these fields, which are given in sorted order.
     pub fn exact<const N: usize>(self, names: [&'static str; N]) -> Result<[Value<'a>; N], WireError> {
+        self.exact_but(names, "")
+    }
+
+    /// The same, where one of the fields needn't be there: its value is then [absent](Value::is_absent).
+    pub fn exact_but<const N: usize>(
+        self,
+        names: [&'static str; N],
+        optional: &str,
+    ) -> Result<[Value<'a>; N], WireError> {
         debug_assert!(names.is_sorted());
-        let mut values = [Value { bytes: b"null" }; N];
+        let mut values = [Value { bytes: b"" }; N];
         let mut members = Members { scan: Scan::again(self.bytes, 0) };
         let mut slots = values.iter_mut().zip(names);
         let mut missing = None;
@@ -67,10 +76,10 @@ impl<'a> Object<'a> {
                     break;
                 }
                 // A key that is none of the names uses all of them up, which says more than a missing one.
-                missing = missing.or(Some(name));
+                missing = missing.or(Some(name).filter(|name| *name != optional));
             }
         }
-        match missing.or(slots.next().map(|(_, name)| name)) {
+        match missing.or(slots.map(|(_, name)| name).find(|name| *name != optional)) {
             Some(name) => Err(WireError::MissingField(name)),
             None => Ok(values),
         }
@@ -109,6 +118,11 @@ impl<'a> Value<'a> {
     /// A non-negative integer.
     pub fn unsigned(self, name: &'static str) -> Result<u64, WireError> {
         serde_json_core::from_slice::<u64>(self.bytes).map(|(n, _)| n).map_err(|_| WireError::BadValue(name))
+    }
+
+    /// Whether there is no such field.
+    pub fn is_absent(self) -> bool {
+        self.bytes.is_empty()
     }
 
     /// Whether it is `null`.

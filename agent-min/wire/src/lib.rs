@@ -20,6 +20,8 @@ mod manifest;
 mod operation;
 mod receipt;
 pub mod signature;
+mod threshold;
+mod tuning;
 
 pub use action::{ActionId, Area, OperationId};
 pub use envelope::{Envelope, Intent};
@@ -30,6 +32,8 @@ pub use id::{AgentId, ClientId, Hash, Nonce, Unit};
 pub use manifest::{Capability, Manifest, ManifestBody};
 pub use operation::{OPERATIONS, Operation, Preflight, UnitPattern, operation};
 pub use receipt::{OutcomeState, Receipt};
+pub use threshold::{THRESHOLDS, Threshold, ThresholdRow};
+pub use tuning::{Tuning, is_host, is_log_path};
 
 /// The version of every message in this crate.
 pub const VERSION: u64 = 1;

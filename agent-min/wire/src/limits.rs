@@ -22,6 +22,16 @@ pub const INSTANCE_MAX: usize = 64;
 pub const CAPABILITIES_MAX: usize = 3;
 /// Seconds that a manifest may ask between two runs of one operation, at most: one day.
 pub const MIN_INTERVAL_MAX: u32 = 86_400;
+/// Names of sites that a manifest may narrow the diagnostics to.
+pub const TUNED_HOSTS_MAX: usize = 8;
+/// Access logs that a manifest may name, and as many error logs.
+pub const TUNED_LOGS_MAX: usize = 4;
+/// Characters of a host's name in the DNS (RFC 1035, section 2.3.4).
+pub const HOST_MAX: usize = 253;
+/// Characters of a log's path in a manifest.
+pub const LOG_PATH_MAX: usize = 128;
+/// Bytes of all that a manifest says of how the diagnostics look.
+pub const TUNING_MAX: usize = 2048;
 /// Seconds that an approval's or envelope's time stamp may differ from the clock, inclusive.
 pub const FRESHNESS_S: u64 = 300;
 /// Receipts that an agent keeps for reconciliation.

@@ -10,7 +10,7 @@ use heapless::Vec;
 use crate::canonical::{Object, Writer};
 use crate::limits::{CAPABILITIES_MAX, MANIFEST_MAX, MIN_INTERVAL_MAX};
 use crate::signature::{Signature, manifest_mac, manifest_mac_is};
-use crate::{AgentId, Area, ClientId, OperationId, Unit, VERSION, WireError, operation, to_hex};
+use crate::{AgentId, Area, ClientId, OperationId, Tuning, Unit, VERSION, WireError, operation, to_hex};
 
 /// One operation that the manifest lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,8 @@ pub struct Capability {
     pub unit: Unit,
 }
 
-/// What is signed: `{"agent_id","client_id","diagnostics","issued","operations","seq","v":1}`.
+/// What is signed: `{"agent_id","client_id","diagnostics","issued","operations","seq","tuning","v":1}`, where `tuning` is
+/// only there if it says something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManifestBody {
     /// Whose manifest this is.
@@ -38,6 +39,8 @@ pub struct ManifestBody {
     pub operations: Vec<Capability, CAPABILITIES_MAX>,
     /// Counts up with each manifest for this agent.
     pub seq: u64,
+    /// What the diagnostics look at, where it isn't all that they find.
+    pub tuning: Tuning,
 }
 
 /// A manifest with both signatures. Reading one checks its form, not its signatures.
@@ -105,6 +108,10 @@ impl ManifestBody {
             w.key("signature");
             w.text(&to_hex::<64>(signature));
         }
+        if !self.tuning.is_empty() {
+            w.key("tuning");
+            w.raw(self.tuning.as_bytes());
+        }
         w.key("v");
         w.unsigned(VERSION);
         w.close(b'}');
@@ -116,18 +123,30 @@ impl Manifest {
     /// Reads a canonical manifest. A unit that its operation may never touch is refused here.
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
         let object = Object::parse(bytes, MANIFEST_MAX)?;
-        let [agent_id, client_id, control_signature, diagnostics, issued, operations, seq, signature, v] =
-            object.exact([
-                "agent_id",
-                "client_id",
-                "control_signature",
-                "diagnostics",
-                "issued",
-                "operations",
-                "seq",
-                "signature",
-                "v",
-            ])?;
+        let names = [
+            "agent_id",
+            "client_id",
+            "control_signature",
+            "diagnostics",
+            "issued",
+            "operations",
+            "seq",
+            "signature",
+            "tuning",
+            "v",
+        ];
+        let [
+            agent_id,
+            client_id,
+            control_signature,
+            diagnostics,
+            issued,
+            operations,
+            seq,
+            signature,
+            tuning,
+            v,
+        ] = object.exact_but(names, "tuning")?;
         if v.unsigned("v")? != VERSION {
             return Err(WireError::Version);
         }
@@ -157,6 +176,10 @@ impl Manifest {
                 issued: issued.unsigned("issued")?,
                 operations: capabilities,
                 seq: seq.unsigned("seq")?,
+                tuning: match tuning.is_absent() {
+                    true => Tuning::default(),
+                    false => Tuning::of(tuning.object("tuning")?)?,
+                },
             },
             control_signature: control_signature.hex("control_signature")?,
             signature: signature.hex("signature")?,

@@ -145,6 +145,19 @@ fn manifests_sealed_by_python_are_read_and_both_their_signatures_hold() {
             })
         });
         assert_eq!(Value::from_iter(operations), fields["operations"]);
+        let texts = |list: &mut dyn Iterator<Item = &str>| Value::from_iter(list);
+        let tuning = match body.tuning.is_empty() {
+            true => Value::Null,
+            false => serde_json::json!({
+                "access_logs": texts(&mut body.tuning.access_logs()),
+                "error_logs": texts(&mut body.tuning.error_logs()),
+                "hosts": texts(&mut body.tuning.hosts()),
+                "thresholds": Value::from_iter(
+                    body.tuning.thresholds().map(|(id, value)| serde_json::json!([id.as_str(), value])),
+                ),
+            }),
+        };
+        assert_eq!(tuning, fields["tuning"]);
         assert_eq!(manifest.write(&mut [0; MANIFEST_MAX]), Ok(bytes.as_bytes()));
         let mut out = [0; MANIFEST_MAX];
         let message = body.control_message(&mut out).expect("room");
