@@ -18,5 +18,6 @@ pub mod stack;
 #[cfg(test)]
 mod testing;
 pub mod text;
+pub mod tuning;
 
 pub use notes::{Notes, Run};

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::host::Endpoint;
+use crate::tuning::Thresholds;
 
 /// All of it. What isn't installed isn't here, and is no finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,12 @@ pub struct Stack {
     pub databases: Vec<Database>,
     /// The services of all these that are enabled, as systemd calls them (`nginx.service`), or init scripts by name.
     pub units: Vec<String>,
+    /// The only names that sites may be asked by, where the manifest says so; each is the first name of a site.
+    pub hosts: Vec<String>,
+    /// Error logs that the manifest names and nobody here is known to write.
+    pub error_logs: Vec<String>,
+    /// What the manifest moves.
+    pub thresholds: Thresholds,
 }
 
 /// Which web server.
@@ -70,7 +77,7 @@ pub struct Listen {
 }
 
 /// One site (server block, virtual host).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {
     /// Its name, without wildcards or patterns; the first is the one to probe. Empty for a catch-all.
     pub names: Vec<String>,
@@ -147,6 +154,20 @@ pub struct Database {
     pub buffer_pool: u64,
     /// The most connections, if the configuration says.
     pub max_connections: Option<u64>,
+}
+
+impl Stack {
+    /// The sites that may be asked for something.
+    pub fn asked(&self) -> impl Iterator<Item = &Site> {
+        self.sites.iter().filter(|site| self.may_ask(site))
+    }
+
+    /// Whether this one may: what the manifest names a log of, and nothing else, can't be.
+    pub fn may_ask(&self, site: &Site) -> bool {
+        let is_log = site.listens.is_empty() && site.names.is_empty();
+        let listed = || site.names.first().is_some_and(|name| self.hosts.contains(name));
+        !is_log && (self.hosts.is_empty() || listed())
+    }
 }
 
 impl Listen {

@@ -30,6 +30,8 @@ use files::Files;
 use processes::{Server, master, told_file};
 
 pub use apache_syntax::{Line as ApacheLine, line as apache_line};
+pub(crate) use sites::OF_ONE_MAX;
+
 pub use glob::matches as glob_matches;
 pub use ini::{Line as IniLine, bytes as ini_bytes, line as ini_line};
 pub use nginx_syntax::{Piece as NginxPiece, piece as nginx_piece};

@@ -182,3 +182,28 @@ fn a_database_that_has_refused_our_account_today_is_not_asked_again_while_somebo
         crate::stack::Database { listen: Endpoint::Tcp(([127, 0, 0, 1], 3306).into()), ..database.clone() };
     assert!(!must_not_be_asked(&FakeHost::new(MOMENT).file_of("/db.log", ours.as_bytes(), MOMENT), &tcp));
 }
+
+#[test]
+fn a_log_that_only_the_manifest_names_is_read_as_whoevers_it_is() {
+    let web = "2026/11/22 12:34:45 [error] 7#7: *1 connect() to unix:/run/php.sock failed (2: No such file or directory) \
+               while connecting to upstream, client: 192.0.2.1, server: a.de, request: \"GET / HTTP/1.1\", \
+               upstream: \"fastcgi://unix:/run/php.sock:\", host: \"a.de\"\n";
+    let php = "[22-Nov-2026 12:34:45] WARNING: [pool www] server reached pm.max_children setting (5), consider raising it\n";
+    for (text, expected) in [(web, FindingId::PhpDownNosock), (php, FindingId::PhpMaxChildren)] {
+        let end = end_of(text.as_bytes());
+        let host =
+            FakeHost::new(end + 5).file_of("/srv/any.log", text.as_bytes(), end).file("/proc/net/unix", "");
+        let mut stack = Stack { pools: php_pools(), ..nginx() };
+        let listed = secmon_wire::Tuning::new(&[], &[], &["/srv/any.log"], &[]).expect("a tuning");
+        crate::tuning::apply(&mut stack, &listed);
+        let notes = run(&host, &stack);
+        assert_eq!(ids(&notes), [expected], "{text}");
+        assert_eq!(notes.what_was_checked(), [Check::WebErrorLog]);
+        // The logs that were found are not looked at any more.
+        assert!(notes.what_was_not_checked().iter().all(|skip| !skip.detail.starts_with('/')));
+    }
+}
+
+fn php_pools() -> Vec<crate::stack::Pool> {
+    php("/php.log").pools
+}

@@ -83,6 +83,9 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
     for path in stack.pools.iter().flat_map(|pool| &pool.error_logs) {
         logs.each(Check::PhpErrorLog, path, notes, |at, text, line| all.php_line(at, text, line));
     }
+    for path in &stack.error_logs {
+        logs.each(Check::WebErrorLog, path, notes, |at, text, line| all.any_line(stack, at, text, line));
+    }
     for (database, db) in stack.databases.iter().zip(0..) {
         if let Some(path) = &database.error_log {
             logs.each(Check::DbErrorLog, path, notes, |at, text, line| {
@@ -211,6 +214,18 @@ impl All<'_> {
             web.said(at, &said, line);
         }
         self.upstream.said(kind, at, &said, line);
+    }
+
+    /// A line of whoever may have written it: the first web server that can have, or else PHP.
+    fn any_line(&mut self, stack: &Stack, at: u64, text: &str, line: &[u8]) {
+        let reads = |kind| web::reader(kind).is_some_and(|read| read(text).is_some());
+        match stack.web.iter().position(|server| reads(server.kind)) {
+            Some(index) => {
+                let kind = stack.web.get(index).map_or(WebKind::Other, |server| server.kind);
+                self.web_line(index, kind, at, text, line);
+            }
+            None => self.php_line(at, text, line),
+        }
     }
 
     fn php_line(&mut self, at: u64, text: &str, line: &[u8]) {

@@ -35,7 +35,7 @@ pub(crate) fn check(host: &dyn Host, stack: &Stack, details: &dyn Fn(WebKind) ->
         if !moved && (quiet < QUIET_S || details(WebKind::Nginx).buffered.contains(&log.path)) {
             continue;
         }
-        if !is_answered(host, site) {
+        if !stack.may_ask(site) || !is_answered(host, site) {
             continue;
         }
         host.pause(LINE);

@@ -1,5 +1,6 @@
 //! What the answers in the log say of the site itself: errors, visitors who gave up, a cache that doesn't help.
 
+use secmon_wire::Threshold;
 use secmon_wire::diag::{FactName, Facts, Finding, FindingId, Severity};
 
 use super::kept::PathNote;
@@ -8,7 +9,6 @@ use super::verdict::{Seen, Verdict, percent};
 
 /// Requests in a minute from which on a share of errors means something.
 const BUSY: u32 = 120;
-const WARN_PERCENT: u64 = 2;
 const CRITICAL_PERCENT: u64 = 5;
 const ERRORS_MIN: u32 = 5;
 const GAVE_UP_MIN: u32 = 10;
@@ -69,12 +69,14 @@ pub(super) fn judge(seen: &Seen<'_>, found: &mut dyn FnMut(Verdict)) {
 fn errors(seen: &Seen<'_>) -> Option<Severity> {
     let errors = seen.state.rates.total(Tally::E5xx as usize);
     let share = percent(errors, seen.state.rates.total(Tally::All as usize));
-    if errors < ERRORS_MIN || !several(seen) {
+    let given = seen.settings.errors_percent;
+    if errors < ERRORS_MIN || !several(seen) || given.is_some_and(|least| share < least) {
         return None;
     }
+    let usual = u64::from(Threshold::ServerErrors.row().usual);
     match seen.state.rates.rate(&[Tally::All as usize]) {
         BUSY.. if share >= CRITICAL_PERCENT => Some(Severity::Critical),
-        BUSY.. if share < WARN_PERCENT => None,
+        BUSY.. if share < given.unwrap_or(usual) => None,
         _ => Some(Severity::Warning),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use secmon_wire::Threshold;
 use secmon_wire::diag::{Check, Finding, FindingId, Severity, WhyNotChecked};
 
 use super::crawlers::Checker;
@@ -55,6 +56,8 @@ pub fn check(host: &dyn Host, stack: &Stack, impact: &Impact, notes: &mut Notes)
             now: Some(host.clock()),
             apache: !stack.web.is_empty() && stack.web.iter().all(|web| web.kind == WebKind::Apache),
             exempt: &exempt,
+            floor: u32::try_from(stack.thresholds.of(Threshold::FloodRate)).unwrap_or(u32::MAX),
+            errors_percent: stack.thresholds.given(Threshold::ServerErrors),
             seed,
             ..Settings::new(impact)
         };

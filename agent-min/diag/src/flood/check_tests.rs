@@ -185,3 +185,28 @@ fn what_a_look_at_this_host_has_asked_of_it_is_nobodys_visit_and_the_name_alone_
     }
     assert_eq!(counted("198.51.100.7", "secmon-diag/0.1.0"), 5, "a stranger under our name");
 }
+
+#[test]
+fn the_manifest_moves_the_rate_of_a_flood_and_the_share_of_errors() {
+    let of = |threshold, value, hits: &[Hit]| {
+        let mut notes = Notes::default();
+        let thresholds = crate::tuning::Thresholds::default().with(threshold, value);
+        let stack = Stack { thresholds, ..stack(&[LOG]) };
+        check(&host(5, log(hits.to_vec())), &stack, &Impact::default(), &mut notes);
+        ids(&notes)
+    };
+    // From one address, half the rate is a flood.
+    let flood = |count| -> Vec<Hit> {
+        let one = (0..count).map(|n| hit(600 + n * 30 / count, "198.51.100.9", format!("/post-{}/", n % 9)));
+        quiet(0..10).into_iter().chain(one).collect()
+    };
+    for (rate, count) in [(120, 60_u64), (300, 150), (80, 40)] {
+        assert_eq!(of(Threshold::FloodRate, rate, &flood(count)), [FindingId::FloodSingleIp], "{rate}");
+        assert!(of(Threshold::FloodRate, rate, &flood(count - 1)).is_empty(), "{rate}");
+    }
+    let mut errors = quiet(0..10);
+    errors.extend((0..9).map(|n| Hit { status: 500, ..hit(600 + n, visitor(n), "/") }));
+    let is_said = |percent| of(Threshold::ServerErrors, percent, &errors).contains(&FindingId::Http5xxRate);
+    assert!(is_said(2));
+    assert!(!is_said(50), "5 in 100 are no news to this owner");
+}

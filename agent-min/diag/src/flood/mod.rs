@@ -12,6 +12,7 @@
 
 use std::net::IpAddr;
 
+use secmon_wire::Threshold;
 use secmon_wire::diag::{Finding, FindingId};
 
 mod agent;
@@ -86,6 +87,10 @@ pub struct Settings<'s> {
     pub apache: bool,
     /// What is normal here, in requests a minute, for a finding; beside what the log's own earlier minutes show.
     pub baseline: &'s [(FindingId, u32)],
+    /// Requests for pages in a minute below which nothing is a flood.
+    pub floor: u32,
+    /// The share of server errors, in per cent, below which they are not worth a line, however quiet the site is.
+    pub errors_percent: Option<u64>,
     /// Networks that must never be blocked: the host's own, monitors', the operator's.
     pub exempt: &'s [(IpAddr, u8)],
     /// Whether private networks are the host's own.
@@ -104,6 +109,8 @@ impl<'s> Settings<'s> {
             now: None,
             apache: false,
             baseline: &[],
+            floor: Threshold::FloodRate.row().usual,
+            errors_percent: None,
             exempt: &[],
             spare_private: true,
             impact,

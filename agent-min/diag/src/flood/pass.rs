@@ -181,7 +181,7 @@ impl Course<'_> {
 
     fn turn(&mut self, current: u64, next: u64, identify: Identify<'_>) {
         let (flooded, accused) = self.judge(identify);
-        senders::remember(&mut self.state, &accused);
+        senders::remember(&mut self.state, &accused, self.settings.floor);
         let flooded: Vec<usize> = flooded.iter().map(|kind| *kind as usize).collect();
         let idle = current.saturating_sub(next).saturating_sub(1).saturating_mul(WINDOW / 60);
         self.state.turn(&flooded, self.before, idle);

@@ -12,15 +12,30 @@ use super::request::Kind;
 use super::state::State;
 use super::verdict::{Charge, Harm, Seen, Verdict, percent};
 
-/// Requests in a minute that PHP works for.
-const FLOOR: u32 = 120;
-/// The same of one visitor who makes a large part of the load.
-const SHARE_FLOOR: u32 = 60;
+/// The share of the load from which on one visitor, or one crawler, makes a large part of it.
 const SHARE_PERCENT: u64 = 30;
-/// A crowd that is worth a line.
-const CROWD_FLOOR: u32 = 60;
-const TOOL_FLOOR: u32 = 30;
 const TOP: usize = 10;
+
+/// Requests in a minute that PHP works for, below which nothing is a flood.
+#[derive(Clone, Copy, Debug)]
+struct Floors {
+    /// Of all.
+    all: u32,
+    /// Of one visitor who makes a large part of the load, and of a crowd that is worth a line.
+    share: u32,
+    /// Of a program that is no browser.
+    tool: u32,
+}
+
+impl Floors {
+    const fn of(all: u32) -> Self {
+        Self { all, share: all / 2, tool: all / 4 }
+    }
+
+    const fn seen(seen: &Seen<'_>) -> Self {
+        Self::of(seen.settings.floor)
+    }
+}
 
 /// What is left to explain: the kinds that no flood of their own was found in.
 #[derive(Debug)]
@@ -66,11 +81,12 @@ pub(super) fn judge(seen: &Seen<'_>, flooded: &[Kind]) -> Option<Verdict> {
 }
 
 /// Remembers who is always there, but for those who were accused.
-pub(super) fn remember(state: &mut State, accused: &[Source]) {
+pub(super) fn remember(state: &mut State, accused: &[Source], floor: u32) {
+    let least = Floors::of(floor).share / TIMES_BASELINE;
     let is_accused = |address| accused.iter().any(|source| source.address == address);
     for at in 0..state.visitor.len() {
         let Some(visitor) = state.visitors.get(at).and_then(|_| state.visitor.get(at)) else { break };
-        if visitor.pace.peak >= SHARE_FLOOR / TIMES_BASELINE && !is_accused(visitor.address) {
+        if visitor.pace.peak >= least && !is_accused(visitor.address) {
             let (hash, peak) = (state.hash_address(visitor.address), visitor.pace.peak);
             state.remember(hash, peak);
         }
@@ -78,7 +94,7 @@ pub(super) fn remember(state: &mut State, accused: &[Source]) {
     for at in 0..state.network.len() {
         let Some(network) = state.networks.get(at).and_then(|_| state.network.get(at)) else { break };
         let accused = accused.iter().any(|source| super::whose::network(source.address) == network.address);
-        if network.pace.peak >= SHARE_FLOOR / TIMES_BASELINE && !accused {
+        if network.pace.peak >= least && !accused {
             let (hash, peak) = (state.hash_address(network.address), network.pace.peak);
             state.remember(!hash, peak);
         }
@@ -96,13 +112,14 @@ fn single(seen: &Seen<'_>, rest: &Rest) -> Option<Verdict> {
     most.sort_unstable();
     let there = most.iter().filter(|count| **count > 0).count();
     let median = most.get(TOP.saturating_sub(there).saturating_add(there / 2)).copied().unwrap_or(0);
-    let load = seen.load();
+    let (load, floors) = (seen.load(), Floors::seen(seen));
     let is_flood = |visitor: &&Visitor| {
         let count = rest.of(visitor);
         let rate = visitor.pace.peak.min(count);
         let large = percent(count, load) >= SHARE_PERCENT && count >= median.saturating_mul(TIMES_BASELINE);
         let before = seen.state.known(seen.state.hash_address(visitor.address));
-        exceeds(rate, if large { SHARE_FLOOR } else { FLOOR }, Some(before)) && !is_browsing(visitor, count)
+        exceeds(rate, if large { floors.share } else { floors.all }, Some(before))
+            && !is_browsing(visitor, count)
     };
     let top = seen.visitors().filter(is_flood).max_by_key(|visitor| rest.of(visitor))?;
     // Others who do the same belong to it; many small ones are somebody else.
@@ -138,7 +155,7 @@ fn subnet(seen: &Seen<'_>, rest: &Rest) -> Option<Verdict> {
     let is_flood = |network: &&Network| {
         let (sum, most, assets) = of(network);
         let before = seen.state.known(!seen.state.hash_address(network.address));
-        exceeds(network.pace.peak.min(sum), FLOOR, Some(before))
+        exceeds(network.pace.peak.min(sum), Floors::seen(seen).all, Some(before))
             && network.members.estimate() >= 3
             && most.saturating_mul(2) < sum
             && assets.saturating_mul(2) < sum
@@ -165,7 +182,7 @@ fn by_agent(seen: &Seen<'_>, rest: &Rest) -> Option<Verdict> {
     let rate = seen.state.rates.rate(&pages);
     let notes = || seen.state.agents.iter().filter_map(|(at, _)| seen.state.agent.get(at));
     let one = notes().filter(|note| matches!(note.agent, Agent::Other | Agent::Tool)).find(|note| {
-        exceeds(rate, FLOOR, rest.baseline)
+        exceeds(rate, Floors::seen(seen).all, rest.baseline)
             && note.pages.saturating_mul(2) >= total
             && note.sources.estimate() >= 20
             && note.assets.saturating_mul(10) < note.pages
@@ -174,7 +191,7 @@ fn by_agent(seen: &Seen<'_>, rest: &Rest) -> Option<Verdict> {
     let usual = baseline(seen, FindingId::FloodUa, Tally::Tool as usize, u32::MAX);
     let tool = || {
         let tools = notes().filter(|note| note.agent == Agent::Tool);
-        tools.max_by_key(|note| note.pages).filter(|_| exceeds(tool_rate, TOOL_FLOOR, usual))
+        tools.max_by_key(|note| note.pages).filter(|_| exceeds(tool_rate, Floors::seen(seen).tool, usual))
     };
     let (note, rate) = one.map(|note| (note, rate)).or_else(|| Some((tool()?, tool_rate)))?;
     let name = if note.text.start().is_empty() { "-".into() } else { note.text.start() };
@@ -192,7 +209,7 @@ fn by_agent(seen: &Seen<'_>, rest: &Rest) -> Option<Verdict> {
 /// A flood without a single source, or a crowd.
 fn many(seen: &Seen<'_>, rest: &Rest) -> Option<Verdict> {
     let usual = rest.baseline?;
-    if !exceeds(rest.rate, CROWD_FLOOR, Some(usual)) {
+    if !exceeds(rest.rate, Floors::seen(seen).share, Some(usual)) {
         return None;
     }
     let largest = seen.visitors().map(|visitor| rest.of(visitor)).max().unwrap_or(0);
@@ -217,7 +234,7 @@ fn many(seen: &Seen<'_>, rest: &Rest) -> Option<Verdict> {
     // Where the edge keeps the files, their absence says nothing; harm does.
     let bare = files < 20 && (usual_files >= 40 || seen.harm != Harm::None);
     let spread = percent(largest, rest.total) <= 5 && sources >= 20;
-    if rest.rate < FLOOR || !bare || !spread {
+    if rest.rate < Floors::seen(seen).all || !bare || !spread {
         return None;
     }
     let charge =
@@ -246,7 +263,7 @@ pub(super) fn harvesters(seen: &Seen<'_>) -> Option<Verdict> {
     let share = percent(load, seen.load());
     let carts_by_rate = u64::from(carts).saturating_mul(rate.into());
     let cart_rate = carts_by_rate.checked_div(harvested.into()).unwrap_or(0);
-    if !(share >= SHARE_PERCENT && rate >= TOOL_FLOOR) && cart_rate < 10 {
+    if !(share >= SHARE_PERCENT && rate >= Floors::seen(seen).tool) && cart_rate < 10 {
         return None;
     }
     let facts = Facts::new().text(FactName::UserAgent, name).number(FactName::Percent, share);

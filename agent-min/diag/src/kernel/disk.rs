@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use secmon_wire::Threshold;
 use secmon_wire::diag::{Check, FactName, Facts, Finding, FindingId, Severity, WhyNotChecked};
 
 use super::fields::{decimal, lines, number_at, percent, text, words};
@@ -13,6 +14,7 @@ use super::{FILE_MAX, read, read_pressure, units, why};
 use crate::Notes;
 use crate::host::{Filesystem, Host};
 use crate::stack::Stack;
+use crate::tuning::Thresholds;
 
 /// Bytes of `/proc/self/mountinfo`: 256 mounts with long paths.
 const MOUNTINFO_MAX: usize = 128 * 1024;
@@ -53,7 +55,9 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
         match host.filesystem(point) {
             Ok(room) => {
                 notes.checked(Check::Filesystems);
-                judge_room(disk, &room).into_iter().for_each(|finding| notes.found(finding));
+                judge_room(disk, &room, &stack.thresholds)
+                    .into_iter()
+                    .for_each(|finding| notes.found(finding));
             }
             Err(denied) if disk.matters => notes.skipped(Check::Filesystems, why(denied), point),
             Err(_) => {}
@@ -88,7 +92,7 @@ pub(super) fn disks(host: &dyn Host, stack: &Stack) -> Vec<Disk> {
     disks
 }
 
-fn judge_room(disk: &Disk, room: &Filesystem) -> Vec<Finding> {
+fn judge_room(disk: &Disk, room: &Filesystem, thresholds: &Thresholds) -> Vec<Finding> {
     let mut found = Vec::new();
     let file = || Facts::new().text(FactName::File, &disk.mount.point);
     let share = percent(room.free, room.size);
@@ -96,13 +100,13 @@ fn judge_room(disk: &Disk, room: &Filesystem) -> Vec<Finding> {
     let (id, severity) = if temporary {
         (FindingId::DiskTmpFull, judge_temporary(room))
     } else {
-        (FindingId::DiskFull, judge_space(room))
+        (FindingId::DiskFull, judge_space(room, thresholds))
     };
     if let Some(severity) = severity.filter(|_| room.size > 0 && !room.readonly) {
         let facts = file().number(FactName::Free, room.free).number(FactName::Percent, share);
         found.push(Finding::new(id, disk.severity(severity)).with(facts));
     }
-    if let Some(severity) = judge_inodes(room).filter(|_| !room.readonly) {
+    if let Some(severity) = judge_inodes(room, thresholds).filter(|_| !room.readonly) {
         let share = percent(room.inodes_free, room.inodes);
         let facts = file().number(FactName::Count, room.inodes_free).number(FactName::Percent, share);
         found.push(Finding::new(FindingId::DiskInodes, disk.severity(severity)).with(facts));
@@ -111,14 +115,23 @@ fn judge_room(disk: &Disk, room: &Filesystem) -> Vec<Finding> {
 }
 
 /// A share alone calls a large disk full that has hundreds of gigabytes left, and an amount alone a small card
-/// that is three quarters empty: each counts within sight of the other.
-fn judge_space(room: &Filesystem) -> Option<Severity> {
+/// that is three quarters empty: each counts within sight of the other. What the manifest says is a share alone.
+fn judge_space(room: &Filesystem, thresholds: &Thresholds) -> Option<Severity> {
     const GB: u64 = 1_000_000_000;
     let share = percent(room.free, room.size);
     let below = |per_cent: u64, most: u64| room.free < most && share < per_cent;
-    if below(3, 10 * GB) || below(10, GB / 2) {
+    let (full, low) = (thresholds.of(Threshold::DiskFull), thresholds.of(Threshold::DiskLow));
+    let is_full = match thresholds.given(Threshold::DiskFull) {
+        Some(_) => share < full,
+        None => below(full, 10 * GB) || below(10, GB / 2),
+    };
+    let is_low = match thresholds.given(Threshold::DiskLow) {
+        Some(_) => share < low,
+        None => below(low, 50 * GB) || below(25, 2 * GB),
+    };
+    if is_full {
         Some(Severity::Critical)
-    } else if below(10, 50 * GB) || below(25, 2 * GB) {
+    } else if is_low {
         Some(Severity::Warning)
     } else {
         None
@@ -134,14 +147,16 @@ fn judge_temporary(room: &Filesystem) -> Option<Severity> {
 }
 
 /// btrfs and others count no inodes: 0 of 0. Hundreds of thousands are enough, whatever their share.
-fn judge_inodes(room: &Filesystem) -> Option<Severity> {
+fn judge_inodes(room: &Filesystem, thresholds: &Thresholds) -> Option<Severity> {
     if room.inodes == 0 {
         return None;
     }
-    match (percent(room.inodes_free, room.inodes), room.inodes_free) {
-        (..3, ..100_000) => Some(Severity::Critical),
-        (..10, ..500_000) => Some(Severity::Warning),
-        _ => None,
+    let (share, free) = (percent(room.inodes_free, room.inodes), room.inodes_free);
+    let by_share_alone = thresholds.given(Threshold::InodesLow).is_some();
+    let is_low = share < thresholds.of(Threshold::InodesLow) && (by_share_alone || free < 500_000);
+    match (share, free) {
+        (..3, ..100_000) if is_low => Some(Severity::Critical),
+        _ => is_low.then_some(Severity::Warning),
     }
 }
 

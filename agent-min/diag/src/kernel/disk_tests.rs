@@ -71,8 +71,32 @@ fn a_full_disk_counts_where_the_database_is_and_is_worth_knowing_elsewhere() {
 }
 
 #[test]
+fn what_the_manifest_says_is_a_share_alone_and_moves_nothing_else() {
+    let free_of_big = room(1_000 * GB, 150 * GB);
+    let of = |threshold, value, room: &Filesystem| {
+        let thresholds = Thresholds::default().with(threshold, value);
+        (judge_space(room, &thresholds), judge_inodes(room, &thresholds))
+    };
+    let (warning, critical) = (Some(Severity::Warning), Some(Severity::Critical));
+    assert_eq!(of(Threshold::DiskLow, 16, &free_of_big), (warning, None));
+    assert_eq!(of(Threshold::DiskLow, 15, &free_of_big), (None, None));
+    assert_eq!(of(Threshold::DiskFull, 16, &free_of_big), (critical, None));
+    assert_eq!(of(Threshold::DiskFull, 15, &free_of_big), (None, None));
+    // Less than usual makes it quieter.
+    let small = room(20 * GB, GB);
+    assert_eq!(judge_space(&small, &Thresholds::default()), warning);
+    assert_eq!(of(Threshold::DiskLow, 5, &small), (None, None));
+    let inodes = Filesystem { inodes: 10_000_000, inodes_free: 900_000, ..room(100 * GB, 90 * GB) };
+    assert_eq!(judge_inodes(&inodes, &Thresholds::default()), None);
+    assert_eq!(of(Threshold::InodesLow, 10, &inodes), (None, warning));
+    assert_eq!(of(Threshold::InodesLow, 9, &inodes), (None, None));
+    let none_left = Filesystem { inodes_free: 99_999, ..inodes };
+    assert_eq!(of(Threshold::InodesLow, 9, &none_left), (None, critical));
+}
+
+#[test]
 fn shares_and_amounts_count_within_sight_of_each_other() {
-    let judged = |size, free| judge_space(&room(size, free));
+    let judged = |size, free| judge_space(&room(size, free), &Thresholds::default());
     // An ordinary small disk.
     assert_eq!(judged(20 * GB, 2 * GB), None);
     assert_eq!(judged(20 * GB, 2 * GB - 1), Some(Severity::Warning));
@@ -95,7 +119,9 @@ fn shares_and_amounts_count_within_sight_of_each_other() {
 
 #[test]
 fn inodes_have_two_steps_and_need_to_be_counted() {
-    let judged = |inodes, inodes_free| judge_inodes(&Filesystem { inodes, inodes_free, ..room(1, 1) });
+    let judged = |inodes, inodes_free| {
+        judge_inodes(&Filesystem { inodes, inodes_free, ..room(1, 1) }, &Thresholds::default())
+    };
     assert_eq!(judged(0, 0), None);
     assert_eq!(judged(1_000, 100), None);
     assert_eq!(judged(1_000, 99), Some(Severity::Warning));

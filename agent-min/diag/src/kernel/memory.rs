@@ -2,8 +2,8 @@
 //!
 //! What ran out since the last look, and swapping, are counters ([`super::sample`]): the control plane compares them.
 
-use secmon_wire::ActionId;
 use secmon_wire::diag::{Check, FactName, Facts, Finding, FindingId, Severity};
+use secmon_wire::{ActionId, Threshold};
 
 use super::fields::named;
 use super::pressure::{PER_CENT, Stalled, whole};
@@ -11,10 +11,9 @@ use super::processes::Worker;
 use super::{FILE_MAX, KB, read};
 use crate::Notes;
 use crate::host::Host;
+use crate::tuning::Thresholds;
 
-/// Below this share of memory left, in per cent, new work is refused or swapped.
-const LOW_PERCENT: u64 = 8;
-/// Or below this many bytes, on machines that have ten times as much: on a small board this is half of it.
+/// Beside the share of memory that is left, below which new work is refused or swapped: so many bytes, on machines that have ten times as much: on a small board this is half of it.
 const LOW_BYTES: u64 = 100_000_000;
 /// Free swap of this share of memory, in per cent, is room enough to be no alarm.
 const SWAP_ROOM_PERCENT: u64 = 25;
@@ -50,13 +49,13 @@ pub fn meminfo(bytes: &[u8]) -> Option<Memory> {
 }
 
 /// Looks at memory: `mem-low`, `mem-psi`.
-pub(super) fn check(host: &dyn Host, workers: &[Worker], notes: &mut Notes) {
+pub(super) fn check(host: &dyn Host, thresholds: &Thresholds, workers: &[Worker], notes: &mut Notes) {
     let Some(bytes) = read(host, "/proc/meminfo", FILE_MAX, Check::Memory, notes) else { return };
     let Some(memory) = meminfo(&bytes) else {
         return notes.skipped(Check::Memory, secmon_wire::diag::WhyNotChecked::Unsupported, "/proc/meminfo");
     };
     notes.checked(Check::Memory);
-    if let Some(finding) = judge_left(&memory) {
+    if let Some(finding) = judge_left(&memory, thresholds) {
         notes.found(finding);
     }
     if let Some(pressure) = super::read_pressure(host, "memory", Check::Memory, notes) {
@@ -67,9 +66,12 @@ pub(super) fn check(host: &dyn Host, workers: &[Worker], notes: &mut Notes) {
     }
 }
 
-fn judge_left(memory: &Memory) -> Option<Finding> {
-    let share = memory.available.saturating_mul(100) < memory.total.saturating_mul(LOW_PERCENT);
-    let little = memory.available < LOW_BYTES && memory.total >= LOW_BYTES.saturating_mul(10);
+fn judge_left(memory: &Memory, thresholds: &Thresholds) -> Option<Finding> {
+    let least = thresholds.of(Threshold::MemoryLow);
+    let share = memory.available.saturating_mul(100) < memory.total.saturating_mul(least);
+    let by_share_alone = thresholds.given(Threshold::MemoryLow).is_some();
+    let little =
+        !by_share_alone && memory.available < LOW_BYTES && memory.total >= LOW_BYTES.saturating_mul(10);
     if !share && !little {
         return None;
     }
@@ -103,7 +105,7 @@ mod tests {
 
     fn left(total: u64, available: u64, swap_free: u64) -> Option<Severity> {
         let memory = Memory { total, available, swap: swap_free, swap_free };
-        judge_left(&memory).map(|finding| finding.severity)
+        judge_left(&memory, &Thresholds::default()).map(|finding| finding.severity)
     }
 
     #[test]
@@ -147,6 +149,16 @@ mod tests {
     fn a_kernel_that_does_not_say_what_is_available_is_not_judged() {
         assert_eq!(meminfo(b"MemTotal: 1000 kB\nMemFree: 500 kB\n"), None);
         assert_eq!(meminfo(b"MemTotal: 0 kB\nMemAvailable: 0 kB\n"), None);
+    }
+
+    #[test]
+    fn what_the_manifest_says_is_a_share_alone() {
+        let of = |value, available| {
+            let memory = Memory { total: 2 * GB, available, swap: 0, swap_free: 0 };
+            judge_left(&memory, &Thresholds::default().with(Threshold::MemoryLow, value)).is_some()
+        };
+        assert!(of(20, 399_999_999) && !of(20, 400_000_000));
+        assert!(of(3, 59_999_999) && !of(3, 60_000_000), "though less than 100 MB");
     }
 
     proptest! {

@@ -54,7 +54,7 @@ const KB: u64 = 1024;
 /// of the whole system, `sys-dpkg-broken`.
 pub fn system(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
     let workers = processes::workers(host, &processes::list(host));
-    memory::check(host, &workers, notes);
+    memory::check(host, &stack.thresholds, &workers, notes);
     overcommit::check(host, stack, &workers, notes);
     processes::check_limits(host, notes);
     packages::check(host, notes);

@@ -59,7 +59,7 @@ pub(super) fn logs(host: &dyn Host, stack: &Stack) -> Vec<(String, u64)> {
     let web = stack.web.iter().flat_map(|server| &server.error_logs);
     let php = stack.pools.iter().flat_map(|pool| &pool.error_logs);
     let databases = stack.databases.iter().filter_map(|database| database.error_log.as_ref());
-    paths.extend(access.chain(web).chain(php).chain(databases).cloned());
+    paths.extend(access.chain(web).chain(php).chain(databases).chain(&stack.error_logs).cloned());
     paths.extend(stack.sites.iter().filter_map(|site| site.root.as_deref().map(debug_log)));
     paths.sort_unstable();
     paths.dedup();

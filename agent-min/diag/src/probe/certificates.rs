@@ -5,14 +5,15 @@
 
 use std::time::Duration;
 
-use secmon_wire::ActionId;
 use secmon_wire::diag::{Check, FactName, Facts, Finding, FindingId, Severity, WhyNotChecked};
+use secmon_wire::{ActionId, Threshold};
 
 use super::certificate::Certificate;
 use super::{NAMELESS, allowed, name_of, pem, why};
 use crate::Notes;
 use crate::host::{Denied, Host};
 use crate::stack::{Site, Stack};
+use crate::tuning::Thresholds;
 
 /// More sites than this are not asked; a handshake takes a few milliseconds of both sides' processor.
 const SITES_MAX: usize = 16;
@@ -31,7 +32,7 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
     let has_tls = |site: &&Site| site.listens.iter().any(|listen| listen.tls);
     // A certificate that a site without a name shares is called by another's.
     let (nameless, named): (Vec<&Site>, Vec<&Site>) =
-        stack.sites.iter().filter(has_tls).partition(|site| name_of(site) == NAMELESS);
+        stack.asked().filter(has_tls).partition(|site| name_of(site) == NAMELESS);
     let mut judged: Vec<Vec<u8>> = Vec::new();
     for (count, site) in named.into_iter().chain(nameless).enumerate() {
         if count >= SITES_MAX {
@@ -58,7 +59,7 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
         if chain.first().is_some_and(|der| judged.contains(der)) {
             continue;
         }
-        judge_dates(leaf, name, host.clock(), notes);
+        judge_dates(leaf, name, host.clock(), &stack.thresholds, notes);
         judge_chain(&parsed, name, host.clock(), notes);
         compare_with_files(host, site, (name, leaf, chain.first()), notes);
         judged.extend(chain.into_iter().next());
@@ -82,21 +83,22 @@ fn judge_name(leaf: &Certificate<'_>, name: &str, notes: &mut Notes) {
 }
 
 /// How late a renewal is: by the share of the lifetime that is left, since lifetimes shrink; for the long ones not
-/// more than what is usual for 90 days.
-fn lateness(leaf: &Certificate<'_>, now: u64) -> Option<Severity> {
+/// more than what is usual for 90 days. What the manifest says are days alone.
+fn lateness(leaf: &Certificate<'_>, now: u64, thresholds: &Thresholds) -> Option<Severity> {
     let lifetime = leaf.not_after.saturating_sub(leaf.not_before);
     let left = leaf.not_after.saturating_sub(now);
     let below = |percent: u64, most: u64| left < most.min(lifetime.saturating_mul(percent) / 100);
-    if below(8, 7 * DAY) {
-        Some(Severity::Critical)
-    } else if below(22, 20 * DAY) {
-        Some(Severity::Warning)
-    } else {
-        None
+    let early = thresholds.of(Threshold::TlsExpiry).saturating_mul(DAY);
+    let by_days_alone = thresholds.given(Threshold::TlsExpiry).is_some();
+    let is_late = if by_days_alone { left < early } else { below(22, early) };
+    match is_late {
+        true if below(8, 7 * DAY) => Some(Severity::Critical),
+        true => Some(Severity::Warning),
+        false => None,
     }
 }
 
-fn judge_dates(leaf: &Certificate<'_>, name: &str, now: u64, notes: &mut Notes) {
+fn judge_dates(leaf: &Certificate<'_>, name: &str, now: u64, thresholds: &Thresholds, notes: &mut Notes) {
     let facts = |days| Facts::new().text(FactName::Host, name).number(FactName::Days, days);
     // Behind Cloudflare's ordinary mode nobody looks at the dates of a certificate that vouches for itself.
     let no_worse =
@@ -105,7 +107,7 @@ fn judge_dates(leaf: &Certificate<'_>, name: &str, now: u64, notes: &mut Notes) 
         let days = (now - leaf.not_after) / DAY;
         let finding = Finding::new(FindingId::TlsExpired, no_worse(Severity::Critical));
         notes.found(finding.with(facts(days)).since(leaf.not_after));
-    } else if let Some(severity) = lateness(leaf, now) {
+    } else if let Some(severity) = lateness(leaf, now, thresholds) {
         let days = (leaf.not_after - now) / DAY;
         notes.found(Finding::new(FindingId::TlsExpiring, no_worse(severity)).with(facts(days)));
     }
@@ -168,7 +170,8 @@ fn compare_with_files(
     }
     let now = host.clock();
     let Some(since) = newer_since.filter(|since| since.saturating_add(RELOAD_WITHIN) < now) else { return };
-    let urgent = leaf.not_after < now || lateness(leaf, now) == Some(Severity::Critical);
+    let urgent =
+        leaf.not_after < now || lateness(leaf, now, &Thresholds::default()) == Some(Severity::Critical);
     let severity = if urgent { Severity::Critical } else { Severity::Warning };
     let finding = Finding::new(FindingId::TlsNotReloaded, severity).since(since);
     notes.found(finding.with(Facts::new().text(FactName::Host, name)).action(ActionId::RestartWeb));

@@ -84,6 +84,19 @@ fn a_renewal_is_late_by_its_share_of_the_lifetime() {
 }
 
 #[test]
+fn the_manifest_says_in_days_when_a_renewal_is_late() {
+    let pki = pki();
+    let of = |limit: u32, days: u64, left: u64| {
+        let thresholds = crate::tuning::Thresholds::default().with(Threshold::TlsExpiry, limit);
+        let stack = Stack { thresholds, ..sites(&[NAME]) };
+        found(&shows(pki.leaf(&with_left(days, left * 24))), &stack).len()
+    };
+    assert_eq!((of(30, 90, 29), of(30, 90, 30)), (1, 0));
+    assert_eq!((of(5, 90, 4), of(5, 90, 6)), (1, 0), "less than usual");
+    assert_eq!((of(4, 6, 3), of(4, 6, 5)), (1, 0), "whatever the lifetime");
+}
+
+#[test]
 fn an_expired_certificate_is_said_to_be() {
     let pki = pki();
     let expired = params(&[NAME], NOW - 90 * DAY, NOW - 3 * DAY - 1);

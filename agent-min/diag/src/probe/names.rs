@@ -106,7 +106,7 @@ pub fn servers(text: &[u8]) -> Vec<IpAddr> {
 
 /// The sites whose first name visitors could look up, with it.
 pub(super) fn public_sites(stack: &Stack) -> impl Iterator<Item = (&Site, &str)> {
-    stack.sites.iter().filter_map(|site| {
+    stack.asked().filter_map(|site| {
         let name = site.names.first().map(String::as_str).filter(|name| is_public(name))?;
         Some((site, name))
     })

@@ -233,3 +233,43 @@ fn a_site_without_a_name_may_hang_up() {
     assert_eq!(skipped(""), [""; 0]);
     assert_eq!(skipped(NAME), ["origin failed acme.de"]);
 }
+
+#[test]
+fn the_manifest_says_when_a_page_is_slow_and_two_looks_prove_it() {
+    let of = |limit: Option<u32>, first: u64, then: u64| {
+        let elapsed = std::sync::Arc::<std::sync::Mutex<Duration>>::default();
+        let clock = std::sync::Arc::clone(&elapsed);
+        let looks = std::sync::atomic::AtomicU64::new(0);
+        let answer = move |_: &Fetch<'_>, _: Duration| {
+            let is_first = looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+            *clock.lock().expect("unpoisoned") += Duration::from_millis(if is_first { first } else { then });
+            Ok(page(200, &[], "<p>Hello</p>"))
+        };
+        let host = Fake { elapsed, ..answers(answer) };
+        let mut stack = sites(&[NAME]);
+        if let Some(limit) = limit {
+            stack.thresholds = stack.thresholds.with(Threshold::SlowPage, limit);
+        }
+        found(&host, &stack)
+    };
+    let slow = "http-slow-ttfb warning: ";
+    assert!(of(Some(500), 500, 600)[0].starts_with(slow));
+    assert_eq!(of(Some(500), 499, 600), [""; 0]);
+    assert_eq!(of(Some(500), 600, 499), [""; 0], "it only had to warm up");
+    assert_eq!(of(None, 600, 600), [""; 0]);
+}
+
+#[test]
+fn only_the_sites_that_the_manifest_names_are_asked() {
+    let asked = std::sync::Arc::<std::sync::Mutex<Vec<String>>>::default();
+    let heard = std::sync::Arc::clone(&asked);
+    let host = answers(move |fetch, _| {
+        heard.lock().expect("unpoisoned").push(fetch.host.to_owned());
+        Ok(page(200, &[], "<p>Hello</p>"))
+    });
+    let mut stack = sites(&["a.de", "b.de", "c.de"]);
+    let listed = secmon_wire::Tuning::new(&["b.de", "d.de"], &[], &[], &[]).expect("a tuning");
+    crate::tuning::apply(&mut stack, &listed);
+    assert_eq!(found(&host, &stack), [""; 0]);
+    assert_eq!(*asked.lock().expect("unpoisoned"), ["b.de", "d.de"]);
+}
