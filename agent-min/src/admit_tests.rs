@@ -45,6 +45,7 @@ impl Bench {
                 issued: NOW,
                 operations: heapless::Vec::from_slice(&[nginx]).expect("room"),
                 seq: 1,
+                tuning: Default::default(),
             },
             state: State::new(agent_id),
         }

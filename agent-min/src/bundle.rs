@@ -15,7 +15,7 @@ use rustls::sign::SigningKey as TlsSigningKey;
 use secmon_sys::files::{FileProblem, Privacy, read_small};
 use secmon_wire::limits::MANIFEST_MAX;
 use secmon_wire::signature::sha256;
-use secmon_wire::{AgentId, Hash, Manifest, ManifestBody};
+use secmon_wire::{AgentId, Hash, Manifest, ManifestBody, Tuning};
 
 use crate::certificate::{self, DAY};
 use crate::config::Config;
@@ -113,6 +113,13 @@ fn parts(
     };
     let public = || Some(PublicFiles { authority: authority?, chain: chain?, manifest: bytes? });
     (monitor(), public())
+}
+
+/// What the bundle's manifest says of how to look, without the keys of the bundle.
+pub(crate) fn tuning(config: &Config) -> Result<Tuning, FileProblem> {
+    let files = Files { directory: config.directory() };
+    let dispatch_key = files.parse("dispatch.pub", Privacy::Public, VerifyingKey::from_pem)?;
+    load_manifest(&files, &config.agent_id, Some(&dispatch_key)).map(|(_, manifest)| manifest.body.tuning)
 }
 
 /// What TLS is configured from.

@@ -9,7 +9,7 @@ use secmon_sys::files::{check_directory, check_program};
 use secmon_sys::sandbox::Strength;
 use secmon_sys::state_file::StateFile;
 use secmon_sys::wait::Alone;
-use secmon_wire::{Capability, operation};
+use secmon_wire::{Capability, Tuning, operation};
 
 use crate::bundle::{self, Findings, TlsParts};
 use crate::config::Config;
@@ -67,6 +67,7 @@ pub(crate) fn check(config: &Path) -> Report {
         );
         let areas: Vec<&str> = manifest.diagnostics.iter().map(|area| area.as_str()).collect();
         paper.line("diagnostics", if areas.is_empty() { "none".to_owned() } else { areas.join(" ") });
+        say_tuning(&manifest.tuning, &mut paper);
         if manifest.operations.is_empty() {
             paper.line("operations", "none");
         }
@@ -75,8 +76,12 @@ pub(crate) fn check(config: &Path) -> Report {
         }
     }
     if let (Some(public), Some(point), []) = (&bundle.public, bundle.tls_key, findings.fatal.as_slice()) {
-        let processes =
-            [("network", try_network(&config, public, point)), ("diagnostics", try_diagnostics(&config))];
+        let tuning = bundle.monitor.as_ref().map(|identity| identity.manifest.tuning.clone());
+        let tuning = tuning.unwrap_or_default();
+        let processes = [
+            ("network", try_network(&config, public, point)),
+            ("diagnostics", try_diagnostics(&config, tuning)),
+        ];
         for (name, strength) in processes {
             match strength {
                 Ok(strength) => check_walls(name, strength, &mut paper),
@@ -134,6 +139,21 @@ fn check_state(config: &Config, paper: &mut Paper) {
             }
         }
         Err(problem) => paper.problem(problem),
+    }
+}
+
+/// What of the manifest's tuning differs from looking at all there is.
+fn say_tuning(tuning: &Tuning, paper: &mut Paper) {
+    let lists: [(&str, Vec<&str>); 3] = [
+        ("only hosts", tuning.hosts().collect()),
+        ("only access logs", tuning.access_logs().collect()),
+        ("only error logs", tuning.error_logs().collect()),
+    ];
+    for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        paper.line(name, list.join(", "));
+    }
+    for (threshold, value) in tuning.thresholds() {
+        paper.line("threshold", format_args!("{threshold} {value} {}", threshold.row().unit));
     }
 }
 

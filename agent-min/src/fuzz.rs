@@ -292,6 +292,7 @@ impl Host {
             issued: 0,
             operations: operations.into_iter().collect(),
             seq: 1,
+            tuning: Default::default(),
         };
         let state = State::new(agent_id);
         Self { manifest, state, clock: 1 << 30, sent: Vec::new(), admitted: HashSet::new(), flooded: 1 << 32 }

@@ -10,6 +10,7 @@ use secmon_sys::clock::wall_seconds;
 use secmon_wire::diag::{Advice, Report, Severity, conclude};
 
 use crate::areas::Areas;
+use crate::bundle;
 use crate::config::Config;
 use crate::diagnostics::{LENGTH_SIZE, REPORT_SIZE};
 use crate::monitor::Diagnosis;
@@ -23,12 +24,14 @@ pub(crate) struct View {
     pub(crate) well: bool,
 }
 
-/// Has one run made by a process like the agent's own, and shows it: the report as it is, or for people.
+/// Has one run made by a process like the agent's own, which looks as this host's manifest says, though at any area, and
+/// shows it: the report as it is, or for people.
 #[inline(never)] // see cli.rs
 pub(crate) fn look(config: &Path, areas: Areas, raw: bool) -> Result<View, String> {
     let config = Config::load(config).map_err(|e| e.to_string())?;
+    let tuning = bundle::tuning(&config).map_err(|e| e.to_string())?;
     let (mut reader, writer) = pipe_for(REPORT_SIZE).map_err(|e| e.to_string())?;
-    let _which_walls_check_says = Diagnosis::run_once(examiner(&config)?, areas, writer.as_fd())?;
+    let _which_walls_check_says = Diagnosis::run_once(examiner(&config, tuning)?, areas, writer.as_fd())?;
     drop(writer);
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes).map_err(|e| e.to_string())?;

@@ -15,6 +15,7 @@ use secmon_sys::role::End;
 use secmon_sys::sandbox::{Strength, keep_memory_to_ourselves};
 use secmon_sys::state_file::{PAYLOAD_MAX, StateFile};
 use secmon_sys::wait::{Alone, pause};
+use secmon_wire::Tuning;
 
 use crate::areas::Areas;
 use crate::bundle::{self, Findings, PublicFiles};
@@ -81,7 +82,7 @@ fn start(config: &Path) -> Result<std::convert::Infallible, String> {
     let _said_by_check = lower_rights(&services)
         .map_err(|e| format!("can't give up the rights that nothing here needs: {e}"))?;
     let network = start_network(&config, listener, &public, tls_key)?;
-    let examiner = examiner(&config)?;
+    let examiner = examiner(&config, identity.manifest.tuning.clone())?;
     let mut monitor = Monitor::new(network, Some(examiner), identity, file, state, services);
     let missing = monitor.wait_until_ready().map_err(|stop| match stop {
         // It has said why itself.
@@ -155,14 +156,14 @@ fn start_network(
 }
 
 /// Starts a diagnostics process that looks at nothing, to learn how well this host locks it in.
-pub(crate) fn try_diagnostics(config: &Config) -> Result<Strength, String> {
-    Diagnosis::try_out(examiner(config)?)
+pub(crate) fn try_diagnostics(config: &Config, tuning: Tuning) -> Result<Strength, String> {
+    Diagnosis::try_out(examiner(config, tuning)?)
 }
 
 /// What it takes to start a diagnostics process.
-pub(crate) fn examiner(config: &Config) -> Result<Examiner, String> {
+pub(crate) fn examiner(config: &Config, tuning: Tuning) -> Result<Examiner, String> {
     let user = users::diagnostics(config)?;
-    let order = Order { account: user.account(), groups: users::log_groups(), areas: Areas::NONE };
+    let order = Order { account: user.account(), groups: users::log_groups(), areas: Areas::NONE, tuning };
     Ok(Examiner { program: own_program()?, order, own_user: !user.is_shared() })
 }
 

@@ -42,7 +42,7 @@ const RUN_TIME: Duration = Duration::from_millis(2_800);
 /// Its whole address space: eight threads with their stacks, the state of the log reader, some files' contents.
 const MEMORY: u64 = 96 * 1024 * 1024;
 
-/// What it may read. Sites' own directories are not among them: of their files it learns no more than that they
+/// What it may read, beside the directories of logs that the manifest names. Sites' own directories are not among them: of their files it learns no more than that they
 /// are there, and since when.
 const READABLE: [&str; 6] = ["/etc", "/proc", "/run", "/sys", "/var/lib/dpkg/updates", "/var/log"];
 
@@ -72,13 +72,14 @@ pub(crate) fn run() -> Result<(), String> {
         return Ok(());
     }
     let clock = wall_seconds();
-    let notes = pool.look(order.areas);
+    let notes = pool.look(order.areas, &order.tuning);
     send(&mut out, notes, order.areas, clock, begun).map_err(text)
 }
 
 fn lock_in(keep: &[std::os::fd::BorrowedFd<'_>], order: &Order) -> Result<Entered, sandbox::EnterError> {
     let Account { uid, gid } = order.account.unwrap_or_else(our_account);
-    let readable = READABLE.map(Path::new);
+    let readable: Vec<&Path> =
+        READABLE.into_iter().chain(order.tuning.log_directories()).map(Path::new).collect();
     sandbox::enter(&Plan {
         identity: Identity { uid, gid, groups: order.groups.to_vec() },
         keep,

@@ -10,8 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use secmon_diag::Notes;
 use secmon_diag::host::Host;
 use secmon_diag::stack::Stack;
-use secmon_wire::Area;
 use secmon_wire::diag::{Check, WhyNotChecked};
+use secmon_wire::{Area, Tuning};
 
 use super::host::RealHost;
 use crate::areas::Areas;
@@ -64,9 +64,11 @@ impl Pool {
     }
 
     /// Finds out what there is, and makes every check of these areas; what was seen until the time is over.
-    pub(super) fn look(&self, areas: Areas) -> Notes {
+    pub(super) fn look(&self, areas: Areas, tuning: &Tuning) -> Notes {
         let mut notes = Notes::default();
-        let stack = Arc::new(secmon_diag::discover::discover(&self.shared.host, &mut notes));
+        let mut stack = secmon_diag::discover::discover(&self.shared.host, &mut notes);
+        secmon_diag::tuning::apply(&mut stack, tuning);
+        let stack = Arc::new(stack);
         let tasks = super::tasks::TASKS;
         let wanted = tasks.iter().filter(|task| task.areas.iter().any(|area| areas.has(*area)));
         let mut desk = self.shared.desk();

@@ -54,6 +54,7 @@ fn bench(check: Option<Command>, pending: impl FnOnce(&Path) -> Option<Pending>)
             issued: 1,
             operations: heapless::Vec::from_slice(&[lsws]).expect("room"),
             seq: 1,
+            tuning: Default::default(),
         },
         manifest_hash: Hash([0; 32]),
     };

@@ -143,6 +143,7 @@ impl Host {
             issued: now(),
             operations: Default::default(),
             seq: 1,
+            tuning: Default::default(),
         };
         for (action, unit, interval) in operations {
             let unit = Unit::new(unit).expect("a unit");

@@ -43,6 +43,7 @@ fn agent(diagnostics: &[Area]) -> AgentRow {
         issued: 0,
         operations: [web].into_iter().collect(),
         seq: 1,
+        tuning: Default::default(),
     };
     let manifest = body.seal([7; 64], b"secret").expect("a manifest");
     let manifest = crate::fleet::manifest::canonical(&manifest).expect("bytes");

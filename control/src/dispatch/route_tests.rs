@@ -14,6 +14,7 @@ fn body(seq: u64) -> ManifestBody {
         issued: 1_767_225_600,
         operations: heapless::Vec::new(),
         seq,
+        tuning: Default::default(),
     };
     body.operations.push(capability.expect("a capability")).expect("room");
     body

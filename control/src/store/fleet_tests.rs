@@ -23,6 +23,7 @@ fn manifest(owner: &str, id: &str, seq: u64, operations: &[(OperationId, &str)])
         issued: 1_767_225_600,
         operations: operations.iter().map(capability).collect(),
         seq,
+        tuning: Default::default(),
     };
     body.seal([7; 64], b"secret").expect("a manifest")
 }
