@@ -103,6 +103,7 @@ fn new_agent(args: AddAgent) -> Result<NewAgent, CliError> {
         address: args.address,
         operations,
         diagnostics: args.diagnostics.0,
+        tuning: args.tuning.tuning()?,
         host,
     })
 }

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use secmon_wire::limits::MIN_INTERVAL_MAX;
 use secmon_wire::{AgentId, Area, ClientId, OPERATIONS, OperationId, Unit, operation};
 
+use super::tuning::TuningArgs;
 use crate::diag;
 use crate::fleet::Address;
 use crate::fleet::bundle::ServiceManager;
@@ -176,6 +177,8 @@ pub(super) struct AddAgent {
     /// system, tls, web, with commas
     #[arg(long, value_name = "AREAS", value_parser = areas, default_value = "all")]
     pub(super) diagnostics: Areas,
+    #[command(flatten)]
+    pub(super) tuning: TuningArgs,
     /// Where to make the bundle [default: ./AGENT.bundle]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,

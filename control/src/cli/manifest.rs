@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use secmon_wire::{Manifest, ManifestBody};
+use secmon_wire::{Manifest, ManifestBody, Tuning};
 
 use super::agent::open;
 use super::error::CliError;
@@ -91,7 +91,25 @@ fn show(body: &ManifestBody, out: &mut impl Write) -> Result<(), CliError> {
     }
     let areas: Vec<_> = body.diagnostics.iter().map(|area| area.as_str()).collect();
     writeln!(out, "diagnostics  {}", if areas.is_empty() { "none".to_owned() } else { areas.join(", ") })?;
+    show_tuning(&body.tuning, out)?;
     writeln!(out, "The signatures were not checked; `secmon manifest verify` does that.")?;
+    Ok(())
+}
+
+fn show_tuning(tuning: &Tuning, out: &mut impl Write) -> Result<(), CliError> {
+    for host in tuning.hosts() {
+        writeln!(out, "probe host   {host}, and none that isn't listed")?;
+    }
+    for log in tuning.access_logs() {
+        writeln!(out, "access log   {log}, and none that isn't listed")?;
+    }
+    for log in tuning.error_logs() {
+        writeln!(out, "error log    {log}, and none that isn't listed")?;
+    }
+    for (threshold, value) in tuning.thresholds() {
+        let row = threshold.row();
+        writeln!(out, "threshold    {threshold} {value} {}, usually {}", row.unit, row.usual)?;
+    }
     Ok(())
 }
 

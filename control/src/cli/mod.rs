@@ -14,6 +14,7 @@ mod init;
 mod live;
 mod manifest;
 mod run;
+mod tuning;
 
 use std::process::ExitCode;
 

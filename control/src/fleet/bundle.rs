@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use secmon_wire::{AgentId, Area, Capability, ClientId, Manifest, ManifestBody};
+use secmon_wire::{AgentId, Area, Capability, ClientId, Manifest, ManifestBody, Tuning};
 use serde::Serialize;
 
 use super::files::{Access, NewDirectory, create};
@@ -32,6 +32,8 @@ pub struct NewAgent {
     pub operations: Vec<Capability>,
     /// What it may be asked to look at, sorted.
     pub diagnostics: Vec<Area>,
+    /// How it looks there, where it isn't left to it.
+    pub tuning: Tuning,
     /// How it sees its own host.
     pub host: HostSettings,
 }
@@ -164,6 +166,7 @@ fn first_manifest(new: &NewAgent, signers: &Signers, now: u64) -> Result<Manifes
         issued: now,
         operations: new.operations.as_slice().try_into().map_err(too_many("operations"))?,
         seq: 1,
+        tuning: new.tuning.clone(),
     };
     Ok(manifest::seal(body, &signers.dispatch, &signers.manifest_secret)?)
 }

@@ -161,6 +161,58 @@ fn an_agent_may_look_at_everything_unless_somebody_says_otherwise() {
 }
 
 #[test]
+fn what_an_agent_is_told_of_how_to_look_is_in_its_manifest_alone() {
+    let place = Place::ready();
+    let add =
+        ["agent", "add", "acme", "web1", "--address", "203.0.113.5:7443", "--allow", "restart-web=nginx"];
+    let tuning = [
+        "--probe-host",
+        "shop.example.com",
+        "--probe-host",
+        "example.com",
+        "--probe-host",
+        "example.com",
+        "--access-log",
+        "/srv/logs/access.log",
+        "--error-log",
+        "/srv/php/php.log",
+        "--threshold",
+        "tls-expiry=5",
+        "--threshold",
+        "disk-low=20",
+        "--out",
+        "out",
+    ];
+    place.run(&[&add[..], &tuning].concat()).succeeded();
+    let manifest = fs::read_to_string(place.path("out/capabilities.manifest.json")).expect("a manifest");
+    let member = concat!(
+        r#","tuning":{"access_logs":["/srv/logs/access.log"],"error_logs":["/srv/php/php.log"],"#,
+        r#""hosts":["example.com","shop.example.com"],"thresholds":[["disk-low",20],["tls-expiry",5]]},"v":1}"#
+    );
+    assert!(manifest.ends_with(member), "{manifest}");
+    place.run(&["manifest", "verify", "out/capabilities.manifest.json"]).succeeded();
+    let shown = place.run(&["manifest", "show", "out/capabilities.manifest.json"]).succeeded().out;
+    let expected = "probe host   example.com, and none that isn't listed\n\
+                    probe host   shop.example.com, and none that isn't listed\n\
+                    access log   /srv/logs/access.log, and none that isn't listed\n\
+                    error log    /srv/php/php.log, and none that isn't listed\n\
+                    threshold    disk-low 20 % free, usually 10\n\
+                    threshold    tls-expiry 5 days, usually 20\n";
+    assert!(shown.contains(expected), "{shown}");
+    // The next manifest is signed from a body in any layout.
+    let body =
+        manifest.replace(r#""seq":1"#, r#""seq":2"#).replace(r#"["disk-low",20],"#, r#"["disk-low", 30], "#);
+    fs::write(place.path("draft.json"), body).expect("a draft");
+    place.run(&["manifest", "sign", "draft.json", "--record", "--out", "next.json"]).succeeded();
+    let next = place.run(&["manifest", "show", "next.json"]).succeeded().out;
+    assert!(next.contains("threshold    disk-low 30 % free"), "{next}");
+    let wrong =
+        manifest.replace(r#""seq":1"#, r#""seq":3"#).replace(r#"["disk-low",20]"#, r#"["disk-low",0]"#);
+    fs::write(place.path("wrong.json"), wrong).expect("a draft");
+    place.run(&["manifest", "sign", "wrong.json"]).refused(&["the field thresholds has a bad value"]);
+}
+
+#[test]
 fn what_no_manifest_could_list_is_refused_with_what_can_be() {
     let place = Place::ready();
     let add = |more: &[&str]| {
@@ -172,6 +224,19 @@ fn what_no_manifest_could_list_is_refused_with_what_can_be() {
     add(&["--allow", "restart-web=nginx", "--diagnostics", "shell"])
         .misused("expected all, none, or some of db, disk");
     add(&["--allow", "restart-web=nginx", "--init-dir", "init.d"]).misused("an absolute path");
+    let tune = |option, value| add(&["--allow", "restart-web=nginx", option, value]);
+    tune("--probe-host", "shop.example.com:8080").misused("expected a name in the DNS");
+    tune("--probe-host", "*.example.com").misused("expected a name in the DNS");
+    tune("--access-log", "/var/../etc/shadow").misused("an absolute path");
+    tune("--error-log", "/error.log").misused("in a directory of its own");
+    tune("--threshold", "disk-low=100").misused("disk-low takes 1 to 99 % free");
+    tune("--threshold", "disk=5").misused("there are disk-full, disk-low, flood-rate");
+    add(&["--allow", "restart-web=nginx", "--threshold", "disk-low=5", "--threshold", "disk-low=6"])
+        .misused("names disk-low twice");
+    let logs: Vec<String> =
+        (0..5).flat_map(|n| ["--access-log".to_owned(), format!("/srv/{n}.log")]).collect();
+    let logs: Vec<&str> = logs.iter().map(String::as_str).collect();
+    add(&[&["--allow", "restart-web=nginx"][..], &logs].concat()).misused("4 at most");
     add(&[]).misused("--allow");
     add(&["--allow", "restart-web=nginx", "--allow", "restart-web=caddy"]).misused("names restart-web twice");
     add(&["--allow", "restart-web=nginx", "--min-interval", "restart-db=60"])

@@ -18,6 +18,19 @@ impl Testbed {
         self.install_agent_with_intervals(plane, &operations);
     }
 
+    /// Has the control plane sign another manifest, changed by `change`, and starts the agent anew with it.
+    pub fn change_manifest(&self, plane: &Plane, change: impl FnOnce(&mut serde_json::Value)) {
+        let installed = "/etc/secmon-agent/capabilities.manifest.json";
+        let mut body = serde_json::from_str(&self.shell(&format!("cat {installed}"))).expect("JSON");
+        change(&mut body);
+        let (draft, signed) = (plane.at("draft.json"), plane.at("signed.json"));
+        std::fs::write(&draft, body.to_string()).expect("a written file");
+        let manifest = plane.secmon(&["manifest", "sign", draft.to_str().expect("a plain path")]);
+        std::fs::write(&signed, manifest).expect("a written file");
+        self.push(&signed, installed, "644");
+        self.shell("systemctl restart secmon-agent");
+    }
+
     /// The same with a minimum interval for each operation, in seconds.
     pub fn install_agent_with_intervals(&self, plane: &Plane, operations: &[(&str, &str, u32)]) {
         let program = self.agent_program();

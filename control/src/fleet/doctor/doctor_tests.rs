@@ -35,6 +35,7 @@ fn agent(home: &tempfile::TempDir, data: &DataDir) -> AgentRow {
         address: Address::new("127.0.0.1:7443").expect("an address"),
         operations: vec![Capability::new(OperationId::RestartWeb, unit, 60).expect("a capability")],
         diagnostics: Vec::new(),
+        tuning: Default::default(),
         host: HostSettings::default(),
     };
     let bundle = Bundle::write(&home.path().join("bundle"), &new, &signers, now()).expect("a bundle");
