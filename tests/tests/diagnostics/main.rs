@@ -6,6 +6,7 @@
 
 mod machine;
 mod php_db;
+mod tuning;
 mod web;
 
 use std::collections::BTreeSet;
