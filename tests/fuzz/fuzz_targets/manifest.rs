@@ -1,9 +1,9 @@
-//! Manifests: what reads writes back byte for byte, lists nothing outside the table of operations, and loses its
-//! HMAC with any change.
+//! Manifests: what reads writes back byte for byte, lists nothing outside the table of operations, tunes nothing
+//! beyond its bounds, and loses its HMAC with any change.
 #![no_main]
 
 use secmon_wire::limits::{MANIFEST_MAX, MIN_INTERVAL_MAX};
-use secmon_wire::{Manifest, operation};
+use secmon_wire::{Manifest, is_host, is_log_path, operation};
 use serde_json::Value;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -16,6 +16,11 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         assert!((row.min_interval_s..=MIN_INTERVAL_MAX).contains(&capability.min_interval_s));
         assert_eq!(manifest.body.capability(capability.action), Some(capability), "one for each operation");
     }
+    let tuning = &manifest.body.tuning;
+    assert!(tuning.hosts().all(is_host));
+    assert!(tuning.access_logs().chain(tuning.error_logs()).all(is_log_path));
+    assert!(tuning.log_directories().all(|directory| directory.starts_with('/')));
+    assert!(tuning.thresholds().all(|(threshold, value)| threshold.allows(value)));
 
     // The dispatch key signs everything but the two signatures.
     let mut meant: Value = serde_json::from_slice(bytes).expect("JSON");
