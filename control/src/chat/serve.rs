@@ -88,7 +88,7 @@ impl Core {
         rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).map_err(io_error(Path::new("core dumps")))?;
         let (access, data) = (config.access()?, config.data_dir());
         // Nothing uses them yet, but a wrong one is an error now and not at 3 a.m.
-        config.data_key()?;
+        config.data_keys()?;
         let _switch = config.auto_cloudflare()?;
         let store = Arc::new(Store::open(&data.database())?);
         let audit = AuditLog::open(&data.audit_log(), Create::Never)?.log;

@@ -25,7 +25,7 @@ pub(super) fn run(config: &Config, totp: bool, out: &mut impl Write) -> Result<(
         config.manifest_secret()?;
     }
     if given.data_key {
-        config.data_key()?;
+        config.data_keys()?;
     }
     let data = config.data_dir();
     let secret = init(data, given, if totp { NewTotp::Make } else { NewTotp::Leave }, now())?;

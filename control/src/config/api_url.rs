@@ -1,9 +1,9 @@
-//! Where the Bot API is: `https`, or plain `http` to this machine alone.
+//! Where an API is: `https`, or plain `http` to this machine alone.
 
 use std::net::IpAddr;
 
-/// The base address of a Bot API server, without a trailing slash. The token becomes part of every path
-/// under it, so it must not travel in the clear.
+/// The base address of an API, without a trailing slash. A token is part of every request to it, so it must not
+/// travel in the clear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiUrl(String);
 
@@ -23,15 +23,24 @@ impl ApiUrl {
         allowed.then(|| Self(text.trim_end_matches('/').to_owned()))
     }
 
+    /// Telegram's Bot API.
+    pub fn telegram() -> Self {
+        Self("https://api.telegram.org".to_owned())
+    }
+
+    /// Cloudflare's API.
+    pub fn cloudflare() -> Self {
+        Self("https://api.cloudflare.com/client/v4".to_owned())
+    }
+
+    /// Whether what is sent there is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+
     /// The address as text.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl Default for ApiUrl {
-    fn default() -> Self {
-        Self("https://api.telegram.org".to_owned())
     }
 }
 

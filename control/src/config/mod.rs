@@ -5,6 +5,7 @@
 
 mod api_url;
 mod data_dir;
+mod data_keys;
 mod env_file;
 mod environment;
 mod secret;
@@ -21,10 +22,11 @@ use crate::approval::TotpSecret;
 
 pub use api_url::ApiUrl;
 pub use data_dir::DataDir;
+pub use data_keys::{DataKey, DataKeys};
 pub use env_file::{EnvFile, EnvFileError};
 pub use environment::{ConfigError, Lookup};
 pub use secret::Secret;
-pub use values::{AutoCloudflare, BotToken, DataKey};
+pub use values::{AutoCloudflare, BotToken};
 
 use environment::{optional, optional_secret, required, required_secret};
 
@@ -44,8 +46,10 @@ pub mod variable {
     pub const API_URL: &str = "SECMON_TELEGRAM_API_URL";
     /// The key of the manifests' HMAC.
     pub const MANIFEST_SECRET: &str = "SECMON_MANIFEST_SECRET";
-    /// The key that stored credentials are encrypted with.
+    /// The keys that stored credentials are encrypted with.
     pub const DATA_KEY: &str = "SECMON_DATA_KEY";
+    /// Where Cloudflare's API is.
+    pub const CLOUDFLARE_API_URL: &str = "SECMON_CLOUDFLARE_API_URL";
     /// The kill switch of automatic Cloudflare changes.
     pub const AUTO_CF_DISABLED: &str = "SECMON_AUTO_CF_DISABLED";
     /// Where keys, database and audit log are.
@@ -54,7 +58,7 @@ pub mod variable {
     /// Those that hold a secret, and so may also be given as a file in `NAME_FILE`.
     pub const SECRETS: &[&str] = &[BOT_TOKEN, TOTP_SECRET, MANIFEST_SECRET, DATA_KEY];
     /// The others.
-    pub const PLAIN: &[&str] = &[ALLOWED_USER_IDS, ALLOWED_CHAT_IDS, API_URL, AUTO_CF_DISABLED, DATA_DIR];
+    pub const PLAIN: &[&str] = &[ALLOWED_USER_IDS, ALLOWED_CHAT_IDS, API_URL, CLOUDFLARE_API_URL, AUTO_CF_DISABLED, DATA_DIR];
 }
 
 /// A snapshot of the variables. Each part is parsed when a command asks for it, so that the console needs
@@ -122,15 +126,25 @@ impl Config {
         Ok(secret)
     }
 
-    /// The key that stored credentials are encrypted with.
-    pub fn data_key(&self) -> Result<DataKey, ConfigError> {
+    /// The keys that stored credentials are encrypted with.
+    pub fn data_keys(&self) -> Result<DataKeys, ConfigError> {
         let name = variable::DATA_KEY;
         let secret = required_secret(&self.lookup(), name, GENERATED)?;
-        DataKey::new(&secret).ok_or(ConfigError::Value {
+        DataKeys::new(&secret).ok_or(ConfigError::Value {
             name,
-            expected: "a Fernet key: 32 bytes in URL-safe base64, 44 characters; \
-                       `openssl rand -base64 32 | tr +/ -_` makes one",
+            expected: "a Fernet key: 32 bytes in URL-safe base64, 44 characters (or several with commas, \
+                       the newest first); `openssl rand -base64 32 | tr +/ -_` makes one",
         })
+    }
+
+    /// Where Cloudflare's API is.
+    pub fn cloudflare_api(&self) -> Result<ApiUrl, ConfigError> {
+        self.url(
+            variable::CLOUDFLARE_API_URL,
+            ApiUrl::cloudflare,
+            "https://HOST[:PORT][/PATH] (plain http:// only to this machine); \
+             without the variable it is https://api.cloudflare.com/client/v4",
+        )
     }
 
     /// Whether automatic Cloudflare changes may happen.
@@ -183,14 +197,23 @@ impl Config {
     }
 
     fn api_url(&self) -> Result<ApiUrl, ConfigError> {
-        let name = variable::API_URL;
+        self.url(
+            variable::API_URL,
+            ApiUrl::telegram,
+            "https://HOST[:PORT][/PATH] (plain http:// only to this machine); \
+             without the variable it is https://api.telegram.org",
+        )
+    }
+
+    fn url(
+        &self,
+        name: &'static str,
+        default: fn() -> ApiUrl,
+        expected: &'static str,
+    ) -> Result<ApiUrl, ConfigError> {
         match optional(&self.lookup(), name) {
-            None => Ok(ApiUrl::default()),
-            Some(text) => ApiUrl::new(&text).ok_or(ConfigError::Value {
-                name,
-                expected: "https://HOST[:PORT][/PATH] (plain http:// only to this machine); \
-                           without the variable it is https://api.telegram.org",
-            }),
+            None => Ok(default()),
+            Some(text) => ApiUrl::new(&text).ok_or(ConfigError::Value { name, expected }),
         }
     }
 

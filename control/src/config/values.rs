@@ -1,9 +1,6 @@
 //! What single variables hold. A value exists only if its text passed the constructor.
 
 use std::collections::BTreeSet;
-use std::fmt;
-
-use data_encoding::{Encoding, Specification};
 
 use super::Secret;
 
@@ -19,10 +16,6 @@ pub(super) const MANIFEST_SECRET_MIN: usize = 32;
 /// A bot's token: `digits:rest`.
 #[derive(Clone, Debug)]
 pub struct BotToken(Secret);
-
-/// The key that stored credentials are encrypted with: a Fernet key.
-#[derive(Clone)]
-pub struct DataKey([u8; 32]);
 
 /// Whether automatic Cloudflare changes may happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,25 +48,6 @@ impl BotToken {
     }
 }
 
-impl DataKey {
-    /// The key, if the text is a Fernet key.
-    pub fn new(secret: &Secret) -> Option<Self> {
-        let bytes = fernet_base64().decode(secret.expose().as_bytes()).ok()?;
-        bytes.try_into().ok().map(Self)
-    }
-
-    /// The bytes of the key: 16 for signing, then 16 for encryption.
-    pub fn expose(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for DataKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DataKey(…)")
-    }
-}
-
 impl AutoCloudflare {
     /// Reads the kill switch; `None` for a value that is neither on nor off.
     pub fn new(text: Option<&str>) -> Option<Self> {
@@ -89,13 +63,4 @@ impl AutoCloudflare {
 pub(super) fn numbers(text: &str) -> Option<BTreeSet<i64>> {
     let words = text.split(|c: char| c == ',' || c.is_ascii_whitespace()).filter(|word| !word.is_empty());
     words.map(|word| word.parse().ok().filter(|_| !word.starts_with('+'))).collect()
-}
-
-/// URL-safe base64 with padding. Python's decoder doesn't look at the last, unused bits, so a key that
-/// works there works here.
-#[expect(clippy::expect_used, reason = "the specification is a constant, and a test builds it")]
-fn fernet_base64() -> Encoding {
-    let mut base64: Specification = data_encoding::BASE64URL.specification();
-    base64.check_trailing_bits = false;
-    base64.encoding().expect("base64 without the check of trailing bits")
 }

@@ -172,7 +172,7 @@ mod tests {
         let config = Config::from_env(&|name| file.get(name).map(str::to_owned));
         assert_eq!(config.data_dir(), &data);
         config.manifest_secret().expect("a secret");
-        config.data_key().expect("a key");
+        config.data_keys().expect("a key");
         assert!(config.totp().expect("a secret").is_some());
     }
 

@@ -35,7 +35,7 @@ pub fn check_environment<'a>(config: &Config, names: impl Iterator<Item = &'a st
             Err(error) => Finding::fail("one-time codes", error.to_string()),
         },
         Finding::of("manifest secret", config.manifest_secret().map(|_| "set")),
-        Finding::of("data key", config.data_key().map(|_| "set")),
+        Finding::of("data key", config.data_keys().map(|_| "set")),
         match config.auto_cloudflare() {
             Ok(AutoCloudflare::Allowed) => Finding::ok("automatic Cloudflare changes", "allowed"),
             Ok(AutoCloudflare::Disabled) => Finding::ok(
