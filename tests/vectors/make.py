@@ -2,7 +2,7 @@
 """Writes the golden vectors beside this file, from the formats' descriptions alone.
 
 It shares no code with secmon: JSON, HMAC and SHA-256 come from Python's standard library, Ed25519 from
-`cryptography`, one-time codes from `pyotp`. Every key is a fixed seed that protects nothing, so each run
+`cryptography`, Fernet tokens too, one-time codes from `pyotp`. Every key is a fixed seed that protects nothing, so each run
 writes the same bytes.
 
     python3 tests/vectors/make.py            writes the files
@@ -17,6 +17,7 @@ import pathlib
 import sys
 
 import pyotp
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import audit_chains
@@ -332,9 +333,55 @@ def totp():
     return {"codes": codes + padded}
 
 
+# --- stored credentials ---------------------------------------------------------------------------
+
+
+def fernet():
+    keys = [base64.urlsafe_b64encode(hashlib.sha256(name).digest()).decode() for name in (b"one", b"two", b"three")]
+    iv = bytes(range(16))
+
+    def token(key, text, time=1767225600, iv=iv):
+        return Fernet(key)._encrypt_from_parts(text.encode(), time, iv).decode()
+
+    texts = ["", "x", "fifteen bytes..", "sixteen bytes...", "seventeen bytes..", "ünïcödé", "t" * 40, "t" * 500]
+    made = [{"keys": keys[0], "text": t, "time": 1767225600, "iv": iv.hex(), "token": token(keys[0], t)} for t in texts]
+    made += [{"keys": keys[1], "text": "x", "time": time, "iv": (b"\xff" * 16).hex(), "token": token(keys[1], "x", time, b"\xff" * 16)}
+             for time in (0, 1, 2**40)]
+    # A token of each key under all of them, whichever stands first.
+    read = [{"keys": ",".join(keys[n:] + keys[:n]), "text": key, "token": token(key, key)} for n in range(3) for key in keys]
+    for case in made + read:
+        multi = MultiFernet([Fernet(key) for key in case["keys"].split(",")])
+        assert multi.decrypt(case["token"].encode()).decode() == case["text"]
+
+    good = token(keys[0], "a credential")
+    raw = base64.urlsafe_b64decode(good)
+
+    def signed(body):
+        return base64.urlsafe_b64encode(body + hmac.new(base64.urlsafe_b64decode(keys[0])[:16], body, hashlib.sha256).digest()).decode()
+
+    def edited(at):
+        return base64.urlsafe_b64encode(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1:]).decode()
+
+    refused = [
+        ("nothing", ""), ("another key", token(keys[1], "a credential")), ("not base64", "!" + good[1:]),
+        ("another version", edited(0)), ("another time", edited(8)), ("another iv", edited(9)), ("another text", edited(25)),
+        ("another tag", edited(len(raw) - 1)), ("cut", good[:-4]), ("longer", base64.urlsafe_b64encode(raw + b"x").decode()),
+        ("another version, signed", signed(b"\x81" + raw[1:-32])), ("no text, signed", signed(raw[:25])),
+        ("half a block, signed", signed(raw[:33])), ("a block short of its padding, signed", signed(raw[:-48] + bytes(16))),
+        ("a head alone, signed", signed(raw[:9])), ("nothing, signed", signed(b"")),
+    ]
+    for name, text in refused:
+        try:
+            Fernet(keys[0]).decrypt(text.encode())
+        except InvalidToken:
+            continue
+        raise AssertionError(name)
+    return {"made": made, "read": read, "refused": [{"name": name, "keys": keys[0], "token": text} for name, text in refused]}
+
+
 FILES = {
     "canonical.json": canonical_cases, "envelopes.json": envelopes, "manifests.json": manifests, "receipts.json": receipts,
-    "audit.json": audit_chains.chains, "totp.json": totp,
+    "audit.json": audit_chains.chains, "totp.json": totp, "fernet.json": fernet,
 }
 
 

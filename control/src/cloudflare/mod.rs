@@ -4,10 +4,13 @@
 //! lease's tag are ever changed or removed, and a lease is on disk and in the audit log before its first call.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
+mod credentials;
+mod fernet;
 mod id;
 mod plan;
 mod rule;
 
+pub use credentials::{ApiToken, NotAToken, Vault, WrongKey};
 pub use id::{LeaseId, ZoneId};
 pub use plan::Plan;
 pub use rule::{AccessRule, Network, Phase, Rate, Rule, RuleAction};
