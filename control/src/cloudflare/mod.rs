@@ -4,6 +4,7 @@
 //! lease's tag are ever changed or removed, and a lease is on disk and in the audit log before its first call.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
+pub mod api;
 mod credentials;
 mod fernet;
 mod id;

@@ -58,7 +58,8 @@ pub mod variable {
     /// Those that hold a secret, and so may also be given as a file in `NAME_FILE`.
     pub const SECRETS: &[&str] = &[BOT_TOKEN, TOTP_SECRET, MANIFEST_SECRET, DATA_KEY];
     /// The others.
-    pub const PLAIN: &[&str] = &[ALLOWED_USER_IDS, ALLOWED_CHAT_IDS, API_URL, CLOUDFLARE_API_URL, AUTO_CF_DISABLED, DATA_DIR];
+    pub const PLAIN: &[&str] =
+        &[ALLOWED_USER_IDS, ALLOWED_CHAT_IDS, API_URL, CLOUDFLARE_API_URL, AUTO_CF_DISABLED, DATA_DIR];
 }
 
 /// A snapshot of the variables. Each part is parsed when a command asks for it, so that the console needs
