@@ -10,8 +10,10 @@ mod fernet;
 mod id;
 mod plan;
 mod rule;
+mod spared;
 
 pub use credentials::{ApiToken, NotAToken, Vault, WrongKey};
 pub use id::{LeaseId, ZoneId};
 pub use plan::Plan;
 pub use rule::{AccessRule, Network, Phase, Rate, Rule, RuleAction};
+pub use spared::{Probe, SitePath, Spared};

@@ -77,6 +77,15 @@ pub enum RegistryError {
          under a client of its own"
     )]
     Offered { operation: OperationId, client: ClientId, by: AgentId },
+    /// The zone is another client's.
+    #[error(
+        "the zone {name} belongs to the client {by} already; one zone belongs to one client, so that an approval \
+         names whose visitors it is about"
+    )]
+    ZoneTaken { name: String, by: ClientId },
+    /// No such zone.
+    #[error("{client} has no zone {zone}; `secmon cloudflare list` shows all")]
+    NoZone { client: ClientId, zone: String },
     /// The manifest names another client than the agent's.
     #[error("the manifest names the client {manifest}, but its agent belongs to {client}")]
     OtherClient { client: ClientId, manifest: ClientId },

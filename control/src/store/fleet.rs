@@ -164,7 +164,7 @@ impl Store {
     }
 }
 
-fn client_exists(connection: &Connection, id: &ClientId) -> Result<bool, StoreError> {
+pub(super) fn client_exists(connection: &Connection, id: &ClientId) -> Result<bool, StoreError> {
     Ok(connection.prepare_cached("SELECT 1 FROM client WHERE id = ?1")?.exists([id.as_str()])?)
 }
 

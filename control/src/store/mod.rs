@@ -10,6 +10,7 @@ mod receipts;
 mod samples;
 mod sandbox;
 mod settings;
+mod zones;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,10 +22,15 @@ pub use fleet::{AgentRow, ClientRow};
 pub use outbox::{OutboxRow, Posted};
 pub use pending::PendingRow;
 pub use receipts::ReceiptRow;
+pub use zones::{Put, SeenZone, ZoneRow};
 
 /// One schema change each, applied in order and never edited.
-const MIGRATIONS: &[&str] =
-    &[include_str!("001_first.sql"), include_str!("002_sandbox.sql"), include_str!("003_samples.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("001_first.sql"),
+    include_str!("002_sandbox.sql"),
+    include_str!("003_samples.sql"),
+    include_str!("004_cloudflare_zones.sql"),
+];
 
 /// The database of a data directory.
 #[derive(Debug)]
