@@ -4,6 +4,7 @@ use super::fernet;
 use crate::config::{DataKeys, Secret};
 use crate::fleet::FleetError;
 use crate::fleet::keys::random;
+use crate::store::ZoneRow;
 
 /// Tokens have 40 characters, newer ones a prefix and a checksum as well.
 const TOKEN_LENGTHS: std::ops::RangeInclusive<usize> = 32..=128;
@@ -89,16 +90,25 @@ impl Vault {
         Ok(fernet::encrypt(self.0.newest(), token, now, iv))
     }
 
-    /// The token that is stored so for `zone`.
-    pub fn open(&self, sealed: &str, zone: &str) -> Result<Secret, WrongKey> {
-        fernet::decrypt(&self.0, sealed).ok_or_else(|| WrongKey(zone.to_owned()))
+    /// The token of a zone.
+    pub fn open(&self, zone: &ZoneRow) -> Result<Secret, WrongKey> {
+        fernet::decrypt(&self.0, &zone.credential).ok_or_else(|| WrongKey(zone.seen.name.clone()))
+    }
+
+    /// Whether the tokens of all these zones open.
+    pub fn check(&self, zones: &[ZoneRow]) -> Result<(), WrongKey> {
+        zones.iter().try_for_each(|zone| self.open(zone).map(drop))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use secmon_wire::ClientId;
+
     use super::*;
+    use crate::cloudflare::{Plan, ZoneId};
     use crate::config::DataKey;
+    use crate::store::SeenZone;
 
     #[test]
     fn tokens_are_taken_and_other_credentials_are_told_apart_without_being_shown() {
@@ -130,15 +140,30 @@ mod tests {
     fn a_stored_token_opens_with_an_older_key_and_not_with_another() {
         let (one, two) = (DataKey::of([1; 16], [2; 16]), DataKey::of([3; 16], [4; 16]));
         let token = Secret::new("hunter2".to_owned());
-        let sealed = Vault::new(DataKeys::one(one.clone())).seal(&token, 7).expect("sealed");
-        assert!(!sealed.contains("hunter2"));
+        let seen = SeenZone {
+            name: "example.com".to_owned(),
+            plan: Plan::Free,
+            status: "active".to_owned(),
+            paused: false,
+            checked: 7,
+        };
+        let zone = ZoneRow {
+            zone: ZoneId::new(&"a".repeat(32)).expect("a zone"),
+            client: ClientId::new("acme").expect("a client"),
+            credential: Vault::new(DataKeys::one(one.clone())).seal(&token, 7).expect("sealed"),
+            added: 7,
+            seen,
+        };
+        assert!(!zone.credential.contains("hunter2"));
         let both = Vault::new(DataKeys::one(one).with_newer(two.clone()));
-        assert_eq!(both.open(&sealed, "example.com").expect("opened").expose(), "hunter2");
-        let error = Vault::new(DataKeys::one(two)).open(&sealed, "example.com").expect_err("another key");
+        assert_eq!(both.open(&zone).expect("opened").expose(), "hunter2");
+        assert_eq!(both.check(std::slice::from_ref(&zone)), Ok(()));
+        let error =
+            Vault::new(DataKeys::one(two)).check(std::slice::from_ref(&zone)).expect_err("another key");
         assert!(
             error.to_string().starts_with("the stored token of example.com doesn't open: SECMON_DATA_KEY")
         );
-        assert!(!format!("{both:?}{error:?}").contains("hunter2"));
+        assert!(!format!("{both:?}{error:?}{zone:?}").contains("hunter2"));
         assert_ne!(
             both.seal(&token, 7).expect("sealed"),
             both.seal(&token, 7).expect("sealed"),

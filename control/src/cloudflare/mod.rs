@@ -5,6 +5,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
 pub mod api;
+mod check;
 mod credentials;
 mod fernet;
 mod id;
@@ -12,6 +13,7 @@ mod plan;
 mod rule;
 mod spared;
 
+pub use check::{Check, Unchecked, check};
 pub use credentials::{ApiToken, NotAToken, Vault, WrongKey};
 pub use id::{LeaseId, ZoneId};
 pub use plan::Plan;

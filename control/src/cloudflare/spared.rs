@@ -12,7 +12,7 @@ const TEXT_MAX: usize = 200;
 pub enum Spared {
     /// Addresses that are never blocked, challenged or limited: an office, a monitor, a payment provider.
     Range(Network),
-    /// Requests for this path, and for what is below it if it ends in a slash, are let through: a webhook.
+    /// Requests for paths that begin with this one are let through: a webhook.
     Path(SitePath),
     /// Addresses of the zone's own servers.
     Origin(Network),
@@ -71,8 +71,8 @@ impl SitePath {
     pub fn new(text: &str) -> Option<Self> {
         // RFC 3986 §3.3, without what would need escapes in an expression.
         let known = |c: u8| c.is_ascii_alphanumeric() || b"/-._~!$&()*+,;=:@%".contains(&c);
-        (text.starts_with('/') && text.len() <= TEXT_MAX && text.bytes().all(known))
-            .then(|| Self(text.to_owned()))
+        let plain = text.starts_with('/') && !text.contains("//") && text.bytes().all(known);
+        (plain && text.len() <= TEXT_MAX).then(|| Self(text.to_owned()))
     }
 
     /// The text.
@@ -111,7 +111,8 @@ impl Spared {
     pub fn new(kind: &str, value: &str) -> Option<Self> {
         match kind {
             "range" => Network::parse(value).map(Self::Range),
-            "path" => SitePath::new(value).map(Self::Path),
+            // Every path begins with a slash.
+            "path" => SitePath::new(value).filter(|path| path.as_str() != "/").map(Self::Path),
             "origin" => Network::parse(value).map(Self::Origin),
             "probe" => Probe::new(value).map(Self::Probe),
             _ => None,
@@ -142,7 +143,12 @@ mod tests {
             assert_eq!(spared.to_string(), format!("{kind} {value}"));
         }
         let long = format!("/{}", "x".repeat(TEXT_MAX));
-        for path in ["", "x", "/a b", "/\"x", "/a\\", "/a?b", "/a#b", "/é", "/a\n", "/a{b}", "/'a", &long] {
+        assert_eq!(Spared::new("path", "/"), None, "it would let everything through");
+        assert!(Spared::new("probe", "/").is_some());
+        for path in [
+            "", "x", "//", "/a//b", "/a b", "/\"x", "/a\\", "/a?b", "/a#b", "/é", "/a\n", "/a{b}", "/'a",
+            &long,
+        ] {
             assert_eq!(Spared::new("path", path), None, "{path}");
             assert_eq!(Spared::new("probe", path), None, "{path}");
         }

@@ -61,6 +61,20 @@ impl EnvFile {
     }
 }
 
+/// The text of a file in which `name` has another value, which needs no quotes; nothing if it isn't assigned there.
+/// Every other byte stays.
+pub fn with_value(text: &str, name: &str, value: &str) -> Option<String> {
+    let assigns = |line: &str| line.trim_start().split_once('=').is_some_and(|(left, _)| left == name);
+    text.lines().any(assigns).then(|| {
+        let lines = text.split_inclusive('\n').map(|line| match (assigns(line), line.ends_with('\n')) {
+            (true, true) => format!("{name}={value}\n"),
+            (true, false) => format!("{name}={value}"),
+            (false, _) => line.to_owned(),
+        });
+        lines.collect()
+    })
+}
+
 impl std::fmt::Debug for EnvFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.0.keys()).finish()
@@ -139,6 +153,15 @@ mod tests {
             assert_eq!(line, 2, "{bad}");
             assert!(!expected.contains("hunter2"), "{expected}");
         }
+    }
+
+    #[test]
+    fn a_value_is_replaced_and_every_other_byte_stays() {
+        let text = "# KEY=x\r\nOTHER_KEY=1\n\n  KEY='old'\nKEYS=2\nKEY=older";
+        let new = with_value(text, "KEY", "new,old").expect("assigned");
+        assert_eq!(new, "# KEY=x\r\nOTHER_KEY=1\n\nKEY=new,old\nKEYS=2\nKEY=new,old");
+        assert_eq!(EnvFile::parse(&new).expect("a file").get("KEY"), Some("new,old"));
+        assert_eq!(with_value("# KEY=x\nKEYS=1\n", "KEY", "y"), None);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::approval::TotpSecret;
 pub use api_url::ApiUrl;
 pub use data_dir::DataDir;
 pub use data_keys::{DataKey, DataKeys};
-pub use env_file::{EnvFile, EnvFileError};
+pub use env_file::{EnvFile, EnvFileError, with_value};
 pub use environment::{ConfigError, Lookup};
 pub use secret::Secret;
 pub use values::{AutoCloudflare, BotToken};

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::FleetError;
@@ -28,6 +28,35 @@ pub fn create(path: &Path, access: Access, content: &[u8]) -> Result<(), FleetEr
         file.sync_all()
     };
     write().map_err(FleetError::writing(path))
+}
+
+/// Replaces the content of a file in one step: whenever the power goes, the file has the old content or the new one. Its
+/// mode and owner stay.
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), FleetError> {
+    let replace = || {
+        let path = std::fs::canonicalize(path)?;
+        let before = path.metadata()?;
+        let mut name = std::ffi::OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(".new");
+        let new = path.with_file_name(name);
+        // What a killed process left behind goes.
+        match std::fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+        file.write_all(content)?;
+        let made = file.metadata()?;
+        if (made.uid(), made.gid()) != (before.uid(), before.gid()) {
+            std::os::unix::fs::fchown(&file, Some(before.uid()), Some(before.gid()))?;
+        }
+        file.set_permissions(before.permissions())?;
+        file.sync_all()?;
+        std::fs::rename(&new, &path)?;
+        sync_directory(parent(&path))
+    };
+    replace().map_err(FleetError::writing(path))
 }
 
 /// A directory under construction. Dropped before [`NewDirectory::publish`], it is removed with everything
@@ -171,6 +200,22 @@ mod tests {
             assert!(matches!(create(&path, access, b"second"), Err(FleetError::Exists { .. })));
             assert_eq!(std::fs::read(&path).expect("content"), b"first");
         }
+    }
+
+    #[test]
+    fn a_file_is_replaced_with_its_mode_through_a_link_and_after_a_kill() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (path, link) = (directory.path().join("file"), directory.path().join("link"));
+        create(&path, Access::Private, b"first").expect("a file");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).expect("a mode");
+        std::os::unix::fs::symlink("file", &link).expect("a link");
+        std::fs::write(directory.path().join(".file.new"), b"half a fi").expect("what a killed process left");
+        replace(&link, b"second").expect("replaced");
+        assert_eq!(std::fs::read(&path).expect("content"), b"second");
+        assert_eq!(path.metadata().expect("metadata").permissions().mode() & 0o777, 0o640);
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_dir(directory.path()).expect("entries").count(), 2);
+        assert!(replace(&directory.path().join("absent"), b"x").is_err());
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod json;
 pub mod keys;
 pub mod manifest;
 pub mod pki;
+pub mod rotation;
 mod self_report;
 mod tls;
 
