@@ -11,6 +11,7 @@ use super::strangers::Strangers;
 use super::{Door, console, telegram};
 use crate::approval::{ChatId, Operator, Senders};
 use crate::audit::{AuditLog, Create, event};
+use crate::cloudflare::Vault;
 use crate::config::Config;
 use crate::diag::Desk;
 use crate::dispatch::{Agents, Dispatcher};
@@ -40,6 +41,9 @@ pub enum ServeError {
     /// Keys or certificates.
     #[error(transparent)]
     Fleet(#[from] crate::fleet::FleetError),
+    /// A stored API token doesn't open.
+    #[error(transparent)]
+    WrongKey(#[from] crate::cloudflare::WrongKey),
     /// Open approvals can't be taken up.
     #[error(transparent)]
     Resume(#[from] crate::dispatch::ResumeError),
@@ -87,10 +91,11 @@ impl Core {
         // A core dump would hold every key and the bot's token.
         rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).map_err(io_error(Path::new("core dumps")))?;
         let (access, data) = (config.access()?, config.data_dir());
-        // Nothing uses them yet, but a wrong one is an error now and not at 3 a.m.
-        config.data_keys()?;
         let _switch = config.auto_cloudflare()?;
         let store = Arc::new(Store::open(&data.database())?);
+        // A wrong key is an error now and not at 3 a.m.
+        Vault::new(config.data_keys()?).check(&store.zones()?)?;
+        config.cloudflare_api()?;
         let audit = AuditLog::open(&data.audit_log(), Create::Never)?.log;
         audit.append(event::started(env!("CARGO_PKG_VERSION"))).await?;
         let posted = Arc::new(Notify::new());

@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::live;
 use crate::dispatch::now;
 use crate::fleet::doctor::{
-    Finding, Level, check_clock, check_data_dir, check_environment, check_registered,
+    Finding, Level, check_clock, check_credentials, check_data_dir, check_environment, check_registered,
 };
 
 pub(super) fn run(
@@ -31,6 +31,14 @@ pub(super) fn run(
         let (findings, agents) = check_registered(&store, secret.as_ref(), now());
         report(&findings, out)?;
         worst = worst.max(self::worst(&findings));
+        let (findings, zones) = check_credentials(&store, config.data_keys());
+        report(&findings, out)?;
+        worst = worst.max(self::worst(&findings));
+        if !offline && !zones.is_empty() {
+            let findings = live::check_zones(&config, zones)?;
+            report(&findings, out)?;
+            worst = worst.max(self::worst(&findings));
+        }
         if !offline && !agents.is_empty() {
             let findings = live::check_reach(data, &agents, secret.as_ref())?;
             report(&findings, out)?;

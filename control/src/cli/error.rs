@@ -51,6 +51,30 @@ pub enum CliError {
     /// No server was looked at, because of this.
     #[error(transparent)]
     NotChecked(Box<CliError>),
+    /// Cloudflare's API.
+    #[error(transparent)]
+    Api(#[from] crate::cloudflare::api::ApiError),
+    /// What should be an API token.
+    #[error(transparent)]
+    Token(#[from] crate::cloudflare::NotAToken),
+    /// A token or its zone, which was not stored.
+    #[error("{0}")]
+    Zone(Box<crate::cloudflare::Unchecked>),
+    /// A token that may do too little, which was not stored.
+    #[error("{0}; it was not stored")]
+    Scope(String),
+    /// A stored token doesn't open.
+    #[error(transparent)]
+    WrongKey(#[from] crate::cloudflare::WrongKey),
+    /// A new data key.
+    #[error(transparent)]
+    Rotate(#[from] crate::fleet::rotation::RotateError),
+    /// The data key is where only its owner can change it.
+    #[error(
+        "SECMON_DATA_KEY comes from the environment, which secmon can't change; make a key (openssl rand -base64 32 | \
+         tr +/ -_), set SECMON_DATA_KEY to NEW,OLD, restart secmon serve, run this again, and remove OLD"
+    )]
+    KeyElsewhere,
     /// The audit log's recovery.
     #[error(transparent)]
     Recover(#[from] crate::audit::RecoverError),

@@ -3,18 +3,21 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use super::error::CliError;
 use crate::audit::{AuditChainError, AuditLog, Create, Recovered, recover, verify};
+use crate::cloudflare::Vault;
+use crate::cloudflare::api::Api;
 use crate::config::{Config, DataDir, Secret};
 use crate::dispatch::Agents;
 use crate::dispatch::now;
 use crate::fleet::doctor::{self, Finding, Reach};
 use crate::fleet::{SelfReport, control_tls};
-use crate::store::AgentRow;
+use crate::store::{AgentRow, ZoneRow};
 
 pub(super) fn serve(config: Config) -> Result<(), CliError> {
     // Of our own modules alone: what a library logs about a request may hold the bot's token.
@@ -37,6 +40,16 @@ pub(super) fn check_reach(
     let Ok(tls) = control_tls(data) else { return Ok(Vec::new()) };
     let reach = Agents::new(tls);
     Ok(runtime()?.block_on(doctor::check_reach(&reach, agents, manifest_secret)))
+}
+
+/// Asks Cloudflare about the zones whose tokens open.
+pub(super) fn check_zones(config: &Config, zones: Vec<ZoneRow>) -> Result<Vec<Finding>, CliError> {
+    // What is wrong with these settings, or which token doesn't open, has been said already.
+    let (Ok(keys), Ok(base)) = (config.data_keys(), config.cloudflare_api()) else { return Ok(Vec::new()) };
+    let (vault, api) = (Vault::new(keys), Arc::new(Api::new(base)?));
+    let opens = zones.into_iter().filter(|zone| vault.open(zone).is_ok()).collect();
+    let looked = runtime()?.block_on(doctor::look_at_zones(&api, &vault, opens));
+    Ok(looked.iter().flat_map(doctor::LookedAt::findings).collect())
 }
 
 impl Reach for Agents {

@@ -36,6 +36,7 @@ pub fn check_environment<'a>(config: &Config, names: impl Iterator<Item = &'a st
         },
         Finding::of("manifest secret", config.manifest_secret().map(|_| "set")),
         Finding::of("data key", config.data_keys().map(|_| "set")),
+        Finding::of("Cloudflare's API", config.cloudflare_api().map(|url| url.as_str().to_owned())),
         match config.auto_cloudflare() {
             Ok(AutoCloudflare::Allowed) => Finding::ok("automatic Cloudflare changes", "allowed"),
             Ok(AutoCloudflare::Disabled) => Finding::ok(

@@ -7,6 +7,7 @@ mod agents;
 mod environment;
 mod files;
 mod sandbox;
+mod zones;
 
 #[cfg(test)]
 #[path = "doctor_tests.rs"]
@@ -17,6 +18,7 @@ use std::fmt;
 pub use agents::{Reach, check_reach, check_registered};
 pub use environment::check_environment;
 pub use files::{check_clock, check_data_dir};
+pub use zones::{LookedAt, NotLooked, check_credentials, look_at_zones, missing, unproven};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
