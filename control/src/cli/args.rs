@@ -7,6 +7,7 @@ use secmon_wire::limits::MIN_INTERVAL_MAX;
 use secmon_wire::{AgentId, Area, ClientId, OPERATIONS, OperationId, Unit, operation};
 
 use super::tuning::TuningArgs;
+use super::zone_args::{CloudflareCommand, KeyCommand};
 use crate::diag;
 use crate::fleet::Address;
 use crate::fleet::bundle::ServiceManager;
@@ -89,6 +90,12 @@ pub(super) enum Settled {
     /// Add and list agents: the servers
     #[command(subcommand)]
     Agent(AgentCommand),
+    /// Store and check the API tokens of clients' zones at Cloudflare
+    #[command(subcommand)]
+    Cloudflare(CloudflareCommand),
+    /// Change the key that stored tokens are encrypted with
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Sign, verify and show capability manifests
     #[command(subcommand)]
     Manifest(ManifestCommand),
@@ -252,7 +259,7 @@ pub(super) enum AuditCommand {
     Recover,
 }
 
-fn client_id(text: &str) -> Result<ClientId, String> {
+pub(super) fn client_id(text: &str) -> Result<ClientId, String> {
     ClientId::new(text).ok_or_else(id_form)
 }
 

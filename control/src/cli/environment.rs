@@ -1,18 +1,29 @@
 //! Where variables come from: flags, then the environment, then the environment file.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::Global;
 use super::error::CliError;
 use crate::config::{Config, ConfigError, DataDir, EnvFile, EnvFileError, variable};
 use crate::fleet::FleetError;
 
+/// Who gives a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holder<'a> {
+    /// The environment file, in a line of its own.
+    File(&'a Path),
+    /// The process's environment, or a file that a variable names.
+    Environment,
+}
+
 /// The variables as this process sees them.
 #[derive(Debug)]
 pub(super) struct Environment {
     data_dir: Option<PathBuf>,
     file: EnvFile,
+    /// Where the file is, whether or not it is there.
+    path: PathBuf,
     /// The default file, if it is there but closed to this user.
     unread: Option<(PathBuf, io::Error)>,
 }
@@ -20,12 +31,15 @@ pub(super) struct Environment {
 impl Environment {
     /// Reads the environment file, if there is one.
     pub(super) fn load(global: Global) -> Result<Self, CliError> {
-        let mut environment = Self { data_dir: global.data_dir, file: EnvFile::default(), unread: None };
+        let (file, path) = (EnvFile::default(), PathBuf::new());
+        let mut environment = Self { data_dir: global.data_dir, file, path, unread: None };
         if let Some(path) = global.env_file {
             environment.file = EnvFile::read(&path)?;
+            environment.path = path;
             return Ok(environment);
         }
         let path = environment.config().data_dir().env_file();
+        environment.path.clone_from(&path);
         match EnvFile::read(&path) {
             Ok(file) => environment.file = file,
             Err(EnvFileError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
@@ -53,6 +67,14 @@ impl Environment {
     /// Whether the environment itself, not the file, gives this variable or its file.
     pub(super) fn is_given(name: &str) -> bool {
         std::env::var_os(name).is_some() || std::env::var_os(format!("{name}_FILE")).is_some()
+    }
+
+    /// Who gives a variable that is set.
+    pub(super) fn holder(&self, name: &str) -> Holder<'_> {
+        match Self::is_given(name) || self.file.get(name).is_none() {
+            true => Holder::Environment,
+            false => Holder::File(&self.path),
+        }
     }
 
     /// Says of a missing variable that the file which may hold it couldn't be read.

@@ -5,16 +5,19 @@
 
 mod agent;
 mod args;
+mod cloudflare;
 mod diag;
 mod doctor;
 mod documents;
 mod environment;
 mod error;
 mod init;
+mod key;
 mod live;
 mod manifest;
 mod run;
 mod tuning;
+mod zone_args;
 
 use std::process::ExitCode;
 

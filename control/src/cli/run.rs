@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use super::args::{AgentCommand, AuditCommand, Cli, ClientCommand, Command, ManifestCommand, Settled};
 use super::environment::Environment;
 use super::error::CliError;
-use super::{agent, diag, doctor, documents, init, live, manifest};
+use super::zone_args::KeyCommand;
+use super::{agent, cloudflare, diag, doctor, documents, init, key, live, manifest};
 use crate::demo::{self, serve_demo_service};
 
 /// Runs the command.
@@ -40,6 +41,8 @@ fn act(command: Settled, environment: &Environment, out: &mut impl Write) -> Res
         }
         Settled::Manifest(ManifestCommand::Verify { file }) => manifest::verify_file(&config, &file, out),
         Settled::Manifest(ManifestCommand::Show { file }) => done(manifest::show_file(&file, out)),
+        Settled::Cloudflare(command) => cloudflare::run(&config, command, out),
+        Settled::Key(KeyCommand::Rotate) => done(key::rotate_key(environment, out)),
         Settled::Serve => done(live::serve(config)),
         Settled::Console { operator } => done(live::console(config, operator)),
         Settled::Diag(args) => diag::run(&config, &args, out),

@@ -1,9 +1,11 @@
 //! The `secmon` command as its users see it: real processes, real files.
 
 mod fake_agent;
+mod fake_api;
 mod manifests;
 mod openssl;
 mod place;
 mod running;
 mod sandbox;
 mod setup;
+mod zones;

@@ -13,6 +13,8 @@ fn help_names_every_command() {
         "init",
         "client",
         "agent",
+        "cloudflare",
+        "key",
         "manifest",
         "serve",
         "console",
@@ -101,6 +103,7 @@ fn completions_and_man_pages_cover_every_command() {
         "secmon-agent-add.1",
         "secmon-manifest-verify.1",
         "secmon-audit-verify.1",
+        "secmon-cloudflare-add.1",
         "secmon-doctor.1",
     ] {
         assert!(place.path("man").join(page).exists(), "{page}");
