@@ -7,8 +7,10 @@
 pub mod api;
 mod check;
 mod credentials;
+pub mod expression;
 mod fernet;
 mod id;
+mod limits;
 mod plan;
 mod rule;
 mod spared;
@@ -16,6 +18,7 @@ mod spared;
 pub use check::{Check, Unchecked, check};
 pub use credentials::{ApiToken, NotAToken, Vault, WrongKey};
 pub use id::{LeaseId, ZoneId};
+pub use limits::Limits;
 pub use plan::Plan;
 pub use rule::{AccessRule, Network, Phase, Rate, Rule, RuleAction};
 pub use spared::{Probe, SitePath, Spared};
