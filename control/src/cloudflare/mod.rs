@@ -10,8 +10,10 @@ mod credentials;
 pub mod expression;
 mod fernet;
 mod id;
+mod known;
 mod limits;
 mod plan;
+mod protections;
 mod rule;
 mod spared;
 
@@ -20,5 +22,6 @@ pub use credentials::{ApiToken, NotAToken, Vault, WrongKey};
 pub use id::{LeaseId, ZoneId};
 pub use limits::Limits;
 pub use plan::Plan;
+pub use protections::{Guard, Protections, ProtectionsError};
 pub use rule::{AccessRule, Network, Phase, Rate, Rule, RuleAction};
 pub use spared::{Probe, SitePath, Spared};
