@@ -164,7 +164,7 @@ fn names_addresses(plan: Plan, phase: Phase) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn no_rule_matches_who_or_what_must_be_left_alone(
