@@ -62,6 +62,18 @@ pub enum Reason {
     AuditUnavailable(String),
     /// The claim couldn't be committed, so nothing was sent.
     StoreUnavailable(String),
+    /// The client has no zone at Cloudflare that secmon has credentials for.
+    NoZone,
+    /// A mitigation is made from a flood finding, and there is none of the last minutes.
+    NoFreshFlood,
+    /// What was found isn't what this mitigation is made from, or the zone's plan doesn't have it.
+    Unfit(String),
+    /// The zone can't be read or changed; nothing was changed.
+    Cloudflare(String),
+    /// There is no mitigation to put back.
+    NothingToRestore,
+    /// Automatic changes are switched off.
+    AutoDisabled,
     /// The control plane stopped between the claim and the intent; nothing was sent.
     Interrupted,
 }
@@ -103,6 +115,12 @@ impl Reason {
             Self::Unreachable(_) => "unreachable",
             Self::AuditUnavailable(_) => "audit-unavailable",
             Self::StoreUnavailable(_) => "store-unavailable",
+            Self::NoZone => "no-zone",
+            Self::NoFreshFlood => "no-fresh-flood",
+            Self::Unfit(_) => "unfit",
+            Self::Cloudflare(_) => "cloudflare",
+            Self::NothingToRestore => "nothing-to-restore",
+            Self::AutoDisabled => "auto-disabled",
             Self::Interrupted => "interrupted",
         }
     }
@@ -128,6 +146,12 @@ impl Reason {
             Self::StoreUnavailable(why) => {
                 return format!("the database can't be written ({why}); nothing was sent");
             }
+            Self::Unfit(why) => return why.clone(),
+            Self::Cloudflare(why) => return format!("{why}; nothing was changed"),
+            Self::NoZone => "this client has no zone at Cloudflare; `secmon cloudflare add` makes one known",
+            Self::NoFreshFlood => "no flood was found there in the last 15 minutes; run /diag <client> first",
+            Self::NothingToRestore => "there is no mitigation to put back",
+            Self::AutoDisabled => "automatic changes are switched off",
             Self::UnknownAction => "unknown action; /help lists them",
             Self::UnknownClient => "unknown client; /clients lists them",
             Self::OtpMissing => "otp=<6 digits> is missing",

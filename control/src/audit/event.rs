@@ -2,6 +2,7 @@
 
 use secmon_wire::Hash;
 
+pub use super::cloudflare_event::*;
 use super::record::{Field, Record};
 use crate::approval::{Claimed, Rejected};
 use crate::chat::Due;

@@ -9,6 +9,8 @@ use memchr::memmem::Finder;
 use secmon_wire::{AgentId, Hash, Nonce, Unit};
 use serde::Deserialize;
 
+use crate::cloudflare::LeaseId;
+
 /// An intent in the log, and what the log says of its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -16,10 +18,12 @@ pub struct Found {
     pub seq: u64,
     /// Its record hash.
     pub hash: Hash,
-    /// Who was to run it.
-    pub agent: AgentId,
+    /// Who was to run it, if an agent was.
+    pub agent: Option<AgentId>,
     /// On what.
-    pub unit: Unit,
+    pub unit: Option<Unit>,
+    /// What it was to arm, if it was that.
+    pub lease: Option<LeaseId>,
     /// The envelope's time stamp.
     pub ts: u64,
     /// The final outcome in words, if one was recorded.
@@ -36,6 +40,7 @@ struct Line {
     record_hash: String,
     agent: Option<String>,
     unit: Option<String>,
+    lease: Option<String>,
     nonce: Option<String>,
     state: Option<String>,
     reason: Option<String>,
@@ -74,8 +79,14 @@ fn note(found: &mut HashMap<Nonce, Found>, nonce: Nonce, line: Line) -> io::Resu
             let intent = Found {
                 seq: line.seq,
                 hash: Hash::new(&line.record_hash).ok_or_else(damaged)?,
-                agent: line.agent.as_deref().and_then(AgentId::new).ok_or_else(damaged)?,
-                unit: line.unit.as_deref().and_then(Unit::new).ok_or_else(damaged)?,
+                agent: line
+                    .agent
+                    .as_deref()
+                    .map(AgentId::new)
+                    .map(|id| id.ok_or_else(damaged))
+                    .transpose()?,
+                unit: line.unit.as_deref().map(Unit::new).map(|unit| unit.ok_or_else(damaged)).transpose()?,
+                lease: line.lease.as_deref().and_then(LeaseId::new),
                 ts: line.ts,
                 outcome: None,
                 told_unknown: false,
@@ -97,4 +108,20 @@ fn note(found: &mut HashMap<Nonce, Found>, nonce: Nonce, line: Line) -> io::Resu
         _ => {}
     }
     Ok(())
+}
+
+/// Whether any line of the log holds this text.
+pub fn holds_text(path: &Path, text: &str) -> io::Result<bool> {
+    let finder = Finder::new(text.as_bytes());
+    let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if reader.read_until(b'\n', &mut line)? == 0 {
+            return Ok(false);
+        }
+        if finder.find(&line).is_some() {
+            return Ok(true);
+        }
+    }
 }

@@ -7,6 +7,7 @@
 
 pub mod canonical;
 mod chain;
+mod cloudflare_event;
 mod commit;
 mod error;
 pub mod event;
@@ -22,7 +23,7 @@ pub use chain::{Head, Sealed, record_hash, seal};
 pub use commit::{Committer, RECORD_MAX};
 pub use error::{AuditChainError, AuditError};
 pub use file::{Create, DiskFile, LogFile};
-pub use find::{Found, find_intents};
+pub use find::{Found, find_intents, holds_text};
 pub use record::{Field, Record, SEALED_FIELDS};
 pub use recover::{RecoverError, Recovered, recover};
 pub use writer::{AuditLog, AuditWriter, Opened};

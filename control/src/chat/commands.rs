@@ -7,7 +7,7 @@ use secmon_wire::{ActionId, ClientId, Nonce};
 use tokio::task::JoinSet;
 
 use super::diagnose::diagnose;
-use super::{Door, Reply};
+use super::{Door, Reply, cloudflare};
 use crate::approval::{Inbound, Prepared};
 use crate::dispatch::now;
 use crate::fleet::SelfReport;
@@ -32,6 +32,8 @@ pub(super) async fn answer(door: &Door, inbound: &Inbound) -> Reply {
         ("/status", [client]) => status(door, Some(client)).await,
         ("/diag", [client, about @ ..]) if about.len() <= 2 => diagnose(door, inbound, client, about).await,
         ("/diag", _) => Ok(usage(super::diagnose::USAGE)),
+        ("/cf", [client]) => cloudflare::cloudflare(door, client).await,
+        ("/cf", _) => Ok(usage(cloudflare::USAGE)),
         ("/prepare", [action, client]) => prepare(door, action, client),
         ("/prepare", _) => Ok(usage("/prepare <action> <client>")),
         ("/status", _) => Ok(usage("/status [client]")),
@@ -58,6 +60,7 @@ fn help(door: &Door) -> Reply {
         .text("/clients lists clients and what their servers offer.\n")
         .text("/status [client] asks the servers whether they are there.\n")
         .text("/diag <client> says what is wrong there, and what may help; with `details`, all that was found.\n")
+        .text("/cf <client> shows what is in force at Cloudflare, and whether floods are answered without asking.\n")
         .text("/whoami shows your id.\n\nActions: ")
         .text(actions.join(", "))
 }

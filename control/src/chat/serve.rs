@@ -8,10 +8,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use super::strangers::Strangers;
-use super::{Door, console, telegram};
+use super::{Door, Outbox, console, telegram};
 use crate::approval::{ChatId, Operator, Senders};
 use crate::audit::{AuditLog, Create, event};
 use crate::cloudflare::Vault;
+use crate::cloudflare::{Auto, Leases, Parts, Switch, api::Api};
 use crate::config::Config;
 use crate::diag::Desk;
 use crate::dispatch::{Agents, Dispatcher};
@@ -47,6 +48,9 @@ pub enum ServeError {
     /// Open approvals can't be taken up.
     #[error(transparent)]
     Resume(#[from] crate::dispatch::ResumeError),
+    /// The client of Cloudflare's API.
+    #[error("Cloudflare: {0}")]
+    Cloudflare(String),
     /// The HTTPS client or the bot.
     #[error("{0}")]
     Telegram(String),
@@ -91,22 +95,40 @@ impl Core {
         // A core dump would hold every key and the bot's token.
         rlimit::setrlimit(rlimit::Resource::CORE, 0, 0).map_err(io_error(Path::new("core dumps")))?;
         let (access, data) = (config.access()?, config.data_dir());
-        let _switch = config.auto_cloudflare()?;
         let store = Arc::new(Store::open(&data.database())?);
         // A wrong key is an error now and not at 3 a.m.
-        Vault::new(config.data_keys()?).check(&store.zones()?)?;
-        config.cloudflare_api()?;
+        let vault = Vault::new(config.data_keys()?);
+        vault.check(&store.zones()?)?;
         let audit = AuditLog::open(&data.audit_log(), Create::Never)?.log;
         audit.append(event::started(env!("CARGO_PKG_VERSION"))).await?;
         let posted = Arc::new(Notify::new());
         let agents = Arc::new(Agents::new(control_tls(data)?));
+        let outbox = Outbox::new(
+            Arc::clone(&store),
+            Arc::clone(&posted),
+            access.users.iter().map(|user| Operator(*user)),
+        );
+        let leases = Arc::new(Leases::new(Parts {
+            store: Arc::clone(&store),
+            audit: audit.clone(),
+            api: Arc::new(
+                Api::new(config.cloudflare_api()?)
+                    .map_err(|error| ServeError::Cloudflare(error.to_string()))?,
+            ),
+            vault,
+            switch: Switch::new(config.auto_cloudflare()?, data.auto_off()),
+            durations: config.durations()?,
+            outbox: outbox.clone(),
+        }));
+        let (policy, flips_max) = (config.auto_policy()?, config.auto_flips()?);
         let dispatcher = Arc::new(Dispatcher::new(
             Arc::clone(&store),
             audit.clone(),
             Arc::clone(&agents),
             SigningKey::read(&data.dispatch_key())?,
             config.manifest_secret()?,
-            Arc::clone(&posted),
+            Arc::clone(&leases),
+            outbox.clone(),
         ));
         dispatcher.resume(data.audit_log()).await?;
         let door = Arc::new(Door {
@@ -124,6 +146,18 @@ impl Core {
         });
         tokio::spawn(sweep(Arc::clone(&door)));
         tokio::spawn(Arc::clone(door.dispatcher.watch()).look_at_all());
+        tokio::spawn(Arc::clone(&leases).keep_time());
+        let auto = Auto {
+            store: Arc::clone(&door.store),
+            audit: door.audit.clone(),
+            leases: Arc::clone(&leases),
+            desk: Arc::clone(&door.desk),
+            outbox,
+            policy,
+            flips_max,
+        };
+        tokio::spawn(Arc::new(auto).run());
+        tokio::spawn(leases.reconcile(data.audit_log()));
         Ok(Self { door, posted })
     }
 }

@@ -90,6 +90,12 @@ pub(super) enum Settled {
     /// Add and list agents: the servers
     #[command(subcommand)]
     Agent(AgentCommand),
+    /// Switch automatic changes at Cloudflare off and on
+    ///
+    /// Works on a control plane that runs, at once. Approvals go on working, and what is in force stays until its time
+    /// is over. SECMON_AUTO_CF_DISABLED=1 does the same for as long as a process runs with it.
+    #[command(subcommand)]
+    Auto(AutoCommand),
     /// Store and check the API tokens of clients' zones at Cloudflare
     #[command(subcommand)]
     Cloudflare(CloudflareCommand),
@@ -122,6 +128,16 @@ pub(super) enum Settled {
     /// Verify or recover the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(super) enum AutoCommand {
+    /// No automatic change from now on
+    Off,
+    /// Automatic changes for clients that are armed
+    On,
+    /// Say whether they are on, and which clients are armed
+    Status,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@
 
 mod agent;
 mod args;
+mod auto;
 mod cloudflare;
 mod diag;
 mod doctor;

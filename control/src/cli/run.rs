@@ -7,7 +7,7 @@ use super::args::{AgentCommand, AuditCommand, Cli, ClientCommand, Command, Manif
 use super::environment::Environment;
 use super::error::CliError;
 use super::zone_args::KeyCommand;
-use super::{agent, cloudflare, diag, doctor, documents, init, key, live, manifest};
+use super::{agent, auto, cloudflare, diag, doctor, documents, init, key, live, manifest};
 use crate::demo::{self, serve_demo_service};
 
 /// Runs the command.
@@ -41,6 +41,7 @@ fn act(command: Settled, environment: &Environment, out: &mut impl Write) -> Res
         }
         Settled::Manifest(ManifestCommand::Verify { file }) => manifest::verify_file(&config, &file, out),
         Settled::Manifest(ManifestCommand::Show { file }) => done(manifest::show_file(&file, out)),
+        Settled::Auto(command) => done(auto::run(&config, command, out)),
         Settled::Cloudflare(command) => cloudflare::run(&config, command, out),
         Settled::Key(KeyCommand::Rotate) => done(key::rotate_key(environment, out)),
         Settled::Serve => done(live::serve(config)),

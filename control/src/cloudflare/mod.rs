@@ -5,12 +5,14 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
 pub mod api;
+mod auto;
 mod check;
 mod credentials;
 pub mod expression;
 mod fernet;
 mod id;
 mod known;
+mod lease;
 mod limits;
 mod mitigation;
 mod plan;
@@ -18,11 +20,18 @@ mod protections;
 mod rule;
 mod spared;
 
+pub use auto::{Auto, AutoPolicy, Permit, Suppressed, Switch};
 pub use check::{Check, Unchecked, check};
 pub use credentials::{ApiToken, NotAToken, Vault, WrongKey};
 pub use id::{LeaseId, ZoneId};
+pub use lease::{
+    Asked, Automatic, Held, Lease, Leases, Licence, Managed, Origin, Outcome, Parts, Previous, State, Told,
+    Way, Why, ZoneError,
+};
 pub use limits::Limits;
-pub use mitigation::{Change, Mitigation, Unfit, Why, Zone, escalation, mitigate, narrowest, recommended};
+pub use mitigation::{
+    Change, Mitigation, Unfit, Why as UnfitWhy, Zone, escalation, mitigate, narrowest, recommended,
+};
 pub use plan::Plan;
 pub use protections::{Guard, Protections, ProtectionsError};
 pub use rule::{AccessRule, Network, Phase, Rate, Rule, RuleAction};

@@ -34,6 +34,8 @@ files! {
     dispatch_key = "dispatch.key",
     /// Its public half.
     dispatch_public = "dispatch.pub",
+    /// There while automatic changes at Cloudflare are switched off.
+    auto_off = "auto-off",
     /// Generated settings and secrets, as a systemd `EnvironmentFile`.
     env_file = "secmon.env",
 }

@@ -6,6 +6,7 @@
 mod api_url;
 mod data_dir;
 mod data_keys;
+mod durations;
 mod env_file;
 mod environment;
 mod secret;
@@ -19,10 +20,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::approval::TotpSecret;
+use crate::cloudflare::AutoPolicy;
 
 pub use api_url::ApiUrl;
 pub use data_dir::DataDir;
 pub use data_keys::{DataKey, DataKeys};
+pub use durations::Durations;
 pub use env_file::{EnvFile, EnvFileError, with_value};
 pub use environment::{ConfigError, Lookup};
 pub use secret::Secret;
@@ -30,6 +33,8 @@ pub use values::{AutoCloudflare, BotToken};
 
 use environment::{optional, optional_secret, required, required_secret};
 
+/// Changes of mind in an hour, where nothing else is said.
+const AUTO_FLIPS: usize = 4;
 const GENERATED: &str = "`secmon init` makes one and writes it to secmon.env";
 
 /// The variables, by name. A table, so that a misspelt one can be told from a known one.
@@ -54,12 +59,33 @@ pub mod variable {
     pub const AUTO_CF_DISABLED: &str = "SECMON_AUTO_CF_DISABLED";
     /// Where keys, database and audit log are.
     pub const DATA_DIR: &str = "SECMON_DATA_DIR";
+    /// How long under-attack mode lasts.
+    pub const UNDER_ATTACK_MINUTES: &str = "SECMON_CF_UNDER_ATTACK_MINUTES";
+    /// How long blocks, challenges and limits last.
+    pub const BLOCK_HOURS: &str = "SECMON_CF_BLOCK_HOURS";
+    /// How long a client stays armed.
+    pub const AUTO_HOURS: &str = "SECMON_CF_AUTO_HOURS";
+    /// What the automatic dispatch does first.
+    pub const AUTO_POLICY: &str = "SECMON_CF_AUTO_POLICY";
+    /// How often in an hour the automatic dispatch may change its mind.
+    pub const AUTO_FLIPS: &str = "SECMON_CF_AUTO_FLIPS";
 
     /// Those that hold a secret, and so may also be given as a file in `NAME_FILE`.
     pub const SECRETS: &[&str] = &[BOT_TOKEN, TOTP_SECRET, MANIFEST_SECRET, DATA_KEY];
     /// The others.
-    pub const PLAIN: &[&str] =
-        &[ALLOWED_USER_IDS, ALLOWED_CHAT_IDS, API_URL, CLOUDFLARE_API_URL, AUTO_CF_DISABLED, DATA_DIR];
+    pub const PLAIN: &[&str] = &[
+        ALLOWED_CHAT_IDS,
+        ALLOWED_USER_IDS,
+        API_URL,
+        AUTO_CF_DISABLED,
+        AUTO_FLIPS,
+        AUTO_HOURS,
+        AUTO_POLICY,
+        BLOCK_HOURS,
+        CLOUDFLARE_API_URL,
+        DATA_DIR,
+        UNDER_ATTACK_MINUTES,
+    ];
 }
 
 /// A snapshot of the variables. Each part is parsed when a command asks for it, so that the console needs
@@ -154,6 +180,29 @@ impl Config {
         let expected = "1 to stop every automatic Cloudflare change, 0 or nothing to allow them";
         AutoCloudflare::new(optional(&self.lookup(), name).as_deref())
             .ok_or(ConfigError::Value { name, expected })
+    }
+
+    /// What the automatic dispatch does first.
+    pub fn auto_policy(&self) -> Result<AutoPolicy, ConfigError> {
+        let name = variable::AUTO_POLICY;
+        match optional(&self.lookup(), name).as_deref() {
+            None | Some("ladder") => Ok(AutoPolicy::Ladder),
+            Some("under-attack") => Ok(AutoPolicy::UnderAttack),
+            Some(_) => Err(ConfigError::Value { name, expected: "ladder or under-attack" }),
+        }
+    }
+
+    /// How often in an hour the automatic dispatch may put something back.
+    pub fn auto_flips(&self) -> Result<usize, ConfigError> {
+        let name = variable::AUTO_FLIPS;
+        let Some(text) = optional(&self.lookup(), name) else { return Ok(AUTO_FLIPS) };
+        let number = text.parse().ok().filter(|number| (1..=60).contains(number) && !text.starts_with('+'));
+        number.ok_or(ConfigError::Value { name, expected: "a number from 1 to 60" })
+    }
+
+    /// How long mitigations and armings last.
+    pub fn durations(&self) -> Result<Durations, ConfigError> {
+        Durations::read(&self.lookup())
     }
 
     /// The secret of the one-time codes. A variable that is there but empty is refused: it would switch the

@@ -14,6 +14,11 @@ impl Areas {
         Self(Area::ALL.to_vec())
     }
 
+    /// Floods alone.
+    pub fn flood() -> Self {
+        Self(vec![Area::Flood])
+    }
+
     /// `all`, or names with commas.
     pub fn parse(text: &str) -> Option<Self> {
         if text == "all" {

@@ -121,6 +121,12 @@ impl<A: Ask> Desk<A> {
         let mut seen = Seen::read(bytes).map_err(NotRun::NotAReport)?;
         // What nobody asked for says nothing about the question.
         seen.findings.retain(|finding| areas.contains(finding.id.entry().area));
+        if seen.findings.iter().any(|finding| finding.flood.is_some()) {
+            // A mitigation needs it, and only a mitigation.
+            if let Err(error) = self.store.keep_flood(&agent.id, &agent.client, now(), &seen.bytes) {
+                tracing::error!("{}: the flood that was found can't be kept: {error}", agent.id);
+            }
+        }
         let (compared, found) = self.compare(agent, &areas, &seen).unwrap_or_else(|error| {
             tracing::error!("{}: what was counted can't be compared: {error}", agent.id);
             (None, Vec::new())

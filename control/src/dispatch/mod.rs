@@ -13,8 +13,6 @@ mod sandbox;
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
-
 pub use agents::{Agents, CallError};
 pub use close::{Closed, Outcome};
 pub use intent::{IntentFields, Recorded};
@@ -23,12 +21,13 @@ pub use reconcile::ResumeError;
 pub use route::{Routed, offered};
 pub use sandbox::SandboxWatch;
 
-use crate::approval::{Claimed, Reason, Rejected};
+use crate::approval::{ChatId, Claimed, Reason, Rejected, Transport};
 use crate::audit::AuditLog;
-use crate::chat::Reply;
+use crate::chat::{Outbox, Reply};
+use crate::cloudflare::{Leases, Told};
 use crate::config::Secret;
 use crate::fleet::keys::SigningKey;
-use crate::store::{Posted, Store};
+use crate::store::Store;
 
 /// After this long without an outcome the operator is told that the operation runs.
 const SLOW: std::time::Duration = std::time::Duration::from_secs(2);
@@ -42,21 +41,23 @@ pub struct Dispatcher {
     watch: Arc<SandboxWatch>,
     key: SigningKey,
     manifest_secret: Secret,
-    posted: Arc<Notify>,
+    leases: Arc<Leases>,
+    outbox: Outbox,
 }
 
 impl Dispatcher {
-    /// A dispatcher over an open store and audit log. `posted` is notified when a reply waits.
+    /// A dispatcher over an open store and audit log.
     pub fn new(
         store: Arc<Store>,
         audit: AuditLog,
         agents: Arc<Agents>,
         key: SigningKey,
         manifest_secret: Secret,
-        posted: Arc<Notify>,
+        leases: Arc<Leases>,
+        outbox: Outbox,
     ) -> Self {
         let watch = SandboxWatch::new(Arc::clone(&agents), Arc::clone(&store), audit.clone());
-        Self { store, audit, agents, watch: Arc::new(watch), key, manifest_secret, posted }
+        Self { store, audit, agents, watch: Arc::new(watch), key, manifest_secret, leases, outbox }
     }
 
     /// Through which agents are asked how they are.
@@ -67,6 +68,17 @@ impl Dispatcher {
     /// Everything after the claim, to the first word on the outcome.
     pub async fn dispatch(self: Arc<Self>, claimed: Claimed) {
         let (transport, chat, nonce) = (claimed.transport(), claimed.chat(), claimed.nonce());
+        if claimed.action().operation().is_none() {
+            match self.leases.approve(&claimed).await {
+                Ok(told) => self.tell(transport, chat, nonce, told),
+                Err(reason) => {
+                    let reply = self.reject(&claimed.rejected(reason)).await;
+                    self.post(transport, chat, &reply);
+                    self.forget(nonce);
+                }
+            }
+            return;
+        }
         let recorded = match self.record(claimed).await {
             Ok(recorded) => recorded,
             Err(rejected) => {
@@ -122,17 +134,25 @@ impl Dispatcher {
         Reply::rejected(rejected, written.is_ok())
     }
 
-    /// Puts a reply into the outbox. What can't be stored is logged: nothing else can be done for it.
-    pub fn post(&self, transport: crate::approval::Transport, chat: crate::approval::ChatId, reply: &Reply) {
-        match self.store.post(transport, chat, &reply.to_json()) {
-            Ok(posted) => {
-                if posted == Posted::InMemory {
-                    tracing::error!("outbox: the database can't be written; a reply waits in memory");
-                }
-                self.posted.notify_waiters();
-            }
-            Err(error) => tracing::error!("outbox: {error}; not sent: {}", reply.plain()),
+    /// Tells what came of an approval at Cloudflare, and finds out what isn't known of it yet.
+    fn tell(self: &Arc<Self>, transport: Transport, chat: ChatId, nonce: secmon_wire::Nonce, told: Told) {
+        self.post(transport, chat, &told.reply);
+        if told.is_final {
+            self.forget(nonce);
         }
+        if !told.open.is_empty() {
+            tokio::spawn(Arc::clone(&self.leases).find_out(told.open));
+        }
+    }
+
+    /// Puts a reply into the outbox.
+    pub fn post(&self, transport: Transport, chat: ChatId, reply: &Reply) {
+        self.outbox.post(transport, chat, reply);
+    }
+
+    /// Everything that changes zones at Cloudflare.
+    pub const fn leases(&self) -> &Arc<Leases> {
+        &self.leases
     }
 
     fn forget(&self, nonce: secmon_wire::Nonce) {

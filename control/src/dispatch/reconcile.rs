@@ -120,12 +120,17 @@ impl Dispatcher {
             return Ok(());
         }
         let damaged = || ResumeError::Intent(found.seq);
+        if row.action.operation().is_none() {
+            let told = self.leases.resume(&row, &found).await?;
+            self.tell(row.transport, row.chat, row.nonce, told);
+            return Ok(());
+        }
         let fields = IntentFields {
             operator: Operator(row.operator.0),
             action: row.action.operation().ok_or_else(damaged)?,
             client: row.client,
-            agent: found.agent,
-            unit: found.unit,
+            agent: found.agent.clone().ok_or_else(damaged)?,
+            unit: found.unit.clone().ok_or_else(damaged)?,
             nonce: row.nonce,
             ts: found.ts,
         };

@@ -17,6 +17,9 @@ pub fn offered(store: &Store, client: &ClientId) -> Result<Vec<ActionId>, StoreE
             offered.push(*action);
         }
     }
+    if !store.zones_of(client)?.is_empty() {
+        offered.extend(ActionId::ALL.iter().filter(|action| action.operation().is_none()));
+    }
     Ok(offered)
 }
 

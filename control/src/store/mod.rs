@@ -4,6 +4,7 @@
 
 mod claims;
 mod fleet;
+mod leases;
 mod outbox;
 mod pending;
 mod receipts;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 pub use fleet::{AgentRow, ClientRow};
+pub use leases::ArmedRow;
 pub use outbox::{OutboxRow, Posted};
 pub use pending::PendingRow;
 pub use receipts::ReceiptRow;
@@ -30,6 +32,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("002_sandbox.sql"),
     include_str!("003_samples.sql"),
     include_str!("004_cloudflare_zones.sql"),
+    include_str!("005_leases.sql"),
 ];
 
 /// The database of a data directory.

@@ -86,13 +86,12 @@ async fn rules_are_read_added_and_removed_one_by_one() {
     zone.add_rule("r1", &rule).await.expect("added");
     zone.delete_rule("r1", "a").await.expect("removed");
     zone.delete_rule("r1", "a").await.expect("removed before");
-    zone.delete_ruleset("r1").await.expect("removed");
     assert_eq!(
         script.asked(),
         [
             "GET /zones/Z/rulesets/phases/http_request_firewall_custom/entrypoint",
             "GET /zones/Z/rulesets/phases/http_ratelimit/entrypoint",
-            r#"PUT /zones/Z/rulesets/phases/http_ratelimit/entrypoint {"rules":[{"action":"block"}]}"#,
+            r#"POST /zones/Z/rulesets {"kind":"zone","name":"default","phase":"http_ratelimit","rules":[{"action":"block"}]}"#,
             r#"POST /zones/Z/rulesets/r1/rules {"action":"block"}"#,
             "DELETE /zones/Z/rulesets/r1/rules/a",
             "DELETE /zones/Z/rulesets/r1/rules/a",

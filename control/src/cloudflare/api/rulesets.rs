@@ -42,10 +42,11 @@ impl ZoneApi {
         }
     }
 
-    /// Makes the ruleset of a phase, with one rule in it. Only for a phase that has none: it would replace what is
-    /// there.
+    /// Makes the ruleset of a phase, with one rule in it. Refused where somebody has made one meanwhile: a `PUT` of the
+    /// entry point would take theirs away.
     pub async fn create_entrypoint(&self, phase: Phase, rule: &Value) -> Result<Ruleset, ApiError> {
-        let call = self.change(Method::PUT, &entrypoint(phase), Some(json!({ "rules": [rule] })));
+        let body = json!({ "name": "default", "kind": "zone", "phase": phase.as_str(), "rules": [rule] });
+        let call = self.change(Method::POST, "/rulesets", Some(body));
         let (result, _) = self.call(&call, scope::WAF_EDIT).await?;
         ruleset(&call, &result)
     }
@@ -65,14 +66,6 @@ impl ZoneApi {
                 self.delete(&format!("/rulesets/{ruleset}/rules/{rule}"), scope::WAF_EDIT).await
             }
             _ => Ok(()),
-        }
-    }
-
-    /// Removes a ruleset. One that isn't there is removed.
-    pub async fn delete_ruleset(&self, ruleset: &str) -> Result<(), ApiError> {
-        match segment(ruleset) {
-            Some(ruleset) => self.delete(&format!("/rulesets/{ruleset}"), scope::WAF_EDIT).await,
-            None => Ok(()),
         }
     }
 

@@ -7,6 +7,7 @@ mod unfit;
 
 use secmon_wire::ActionId;
 use secmon_wire::diag::{Finding, FindingId, Flood, Severity};
+use serde::{Deserialize, Serialize};
 
 use self::evidence::{Accused, Matched};
 use self::rate::Limit;
@@ -33,7 +34,8 @@ pub struct Zone<'a> {
 }
 
 /// One change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// Every visitor is checked.
     UnderAttack,
@@ -58,6 +60,14 @@ pub struct Mitigation {
     pub said: String,
     /// Sources that were left out, each with the reason.
     pub spared: Vec<String>,
+}
+
+impl Mitigation {
+    /// Every visitor is checked. The one mitigation that needs no finding: a server that is flooded may not answer.
+    pub fn under_attack(zone: &Zone<'_>) -> Self {
+        let said = format!("check every visitor of {} (under-attack mode)", zone.name);
+        Self { changes: vec![Change::UnderAttack], said, spared: Vec::new() }
+    }
 }
 
 /// What an action does in a zone against what was found.
@@ -142,8 +152,7 @@ fn attempt(action: ActionId, zone: &Zone<'_>, finding: &Finding) -> Result<Mitig
 }
 
 fn under_attack(zone: &Zone<'_>, _: &Finding, _: &Flood) -> Result<Mitigation, Why> {
-    let said = format!("check every visitor of {} (under-attack mode)", zone.name);
-    Ok(Mitigation { changes: vec![Change::UnderAttack], said, spared: Vec::new() })
+    Ok(Mitigation::under_attack(zone))
 }
 
 fn targeted_block(zone: &Zone<'_>, finding: &Finding, flood: &Flood) -> Result<Mitigation, Why> {
