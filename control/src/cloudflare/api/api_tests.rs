@@ -95,7 +95,6 @@ async fn rules_are_read_added_and_removed_one_by_one() {
             r#"POST /zones/Z/rulesets/r1/rules {"action":"block"}"#,
             "DELETE /zones/Z/rulesets/r1/rules/a",
             "DELETE /zones/Z/rulesets/r1/rules/a",
-            "DELETE /zones/Z/rulesets/r1",
         ]
     );
 }
