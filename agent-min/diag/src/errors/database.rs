@@ -206,7 +206,8 @@ pub fn mysql(line: &str) -> Option<Said<'_>> {
     {
         return rest.starts_with(|c: char| c.is_ascii_digit()).then_some(Said::Crashed);
     }
-    if message.ends_with(": Shutdown complete") {
+    // MySQL 8 and later say their version after it.
+    if message.contains(": Shutdown complete") {
         return Some(Said::Stopped);
     }
     if message.contains(": ready for connections") || message == "Aborting" {

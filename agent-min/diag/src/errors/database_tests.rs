@@ -55,6 +55,11 @@ fn lines_of_mariadb_and_mysql_say_what_they_say() {
         ("2026-11-22T10:07:13.1Z 1 [System] [MY-013576] [InnoDB] InnoDB initialization has started.", None),
         ("2026-11-22 10:07:13 0 [Note] /usr/sbin/mariadbd: ready for connections.", Some(Said::Settled)),
         ("2026-11-22 10:07:13 0 [Note] /usr/sbin/mariadbd: Shutdown complete", Some(Said::Stopped)),
+        (
+            "2026-11-22T13:34:41.316693Z 0 [System] [MY-010910] [Server] /usr/sbin/mysqld: Shutdown complete \
+             (mysqld 9.7.4-2)  (Debian).",
+            Some(Said::Stopped),
+        ),
         ("2026-11-22 10:07:13 0 [ERROR] Aborting", Some(Said::Settled)),
         (
             "2026-11-22 10:07:13 0 [ERROR] InnoDB: Database page corruption on disk or a failed read of file './x/y.ibd'",
