@@ -30,7 +30,7 @@ const HANG_UPS: u64 = 3;
 /// How long a connection to a local address may take.
 pub(super) const CONNECT: Duration = Duration::from_millis(200);
 /// What both servers wait for PHP where nothing is said.
-const WAIT_S: (u64, u64) = (60, 300);
+const WAIT_S: u64 = 60;
 
 /// All web servers' lines about PHP.
 #[derive(Debug)]
@@ -204,14 +204,15 @@ impl Upstream {
         if !self.late.three_since(details.changed) {
             return;
         }
-        let wait = details.wait;
-        let wait = wait.unwrap_or(if self.kind == WebKind::Apache { WAIT_S.1 } else { WAIT_S.0 });
-        let path = self.late_paths.most().map_or("?", |(path, _)| path);
         let facts = Facts::new()
             .text(FactName::Host, &shown_host(&self.late_hosts, stack))
-            .number(FactName::Seconds, wait)
-            .text(FactName::Path, if path.is_empty() { "?" } else { path })
+            .number(FactName::Seconds, details.wait.unwrap_or(WAIT_S))
             .number(FactName::Count, self.late.count);
+        // Apache doesn't say which.
+        let facts = match self.late_paths.most() {
+            Some((path, _)) if !path.is_empty() => facts.text(FactName::Path, path),
+            _ => facts,
+        };
         notes.found(because(Finding::new(FindingId::Http504, Severity::Critical).with(facts), &self.late));
     }
 
