@@ -87,6 +87,11 @@ fn is_usual(site: &Site, seen: &Seen) -> bool {
         }
 }
 
+/// What a site is called in a finding, as others call it who find the same in a log.
+fn shown(name: &str) -> &str {
+    if name == NAMELESS { "the site" } else { name }
+}
+
 /// Whether this site answers now, for those who have seen it fail elsewhere.
 pub(super) fn is_well(host: &dyn Host, site: &Site, name: &str) -> bool {
     look(host, site, name, HOME).is_ok_and(|seen| !seen.has_trouble())
@@ -178,13 +183,13 @@ fn too_slow(host: &dyn Host, stack: &Stack, name: &str, most: Duration, notes: &
     }
     notes.checked(Check::Origin);
     let waited = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-    let facts = Facts::new().text(FactName::Host, name).number(FactName::Milliseconds, waited);
+    let facts = Facts::new().text(FactName::Host, shown(name)).number(FactName::Milliseconds, waited);
     notes.found(Finding::new(FindingId::HttpSlowTtfb, Severity::Warning).with(facts));
 }
 
 /// Takes down what two looks have seen.
 fn report(host: &dyn Host, site: &Site, name: &str, seen: &Seen, notes: &mut Notes) {
-    let facts = Facts::new().text(FactName::Host, name);
+    let facts = Facts::new().text(FactName::Host, shown(name));
     let Seen::Page(page) = seen else {
         notes.found(Finding::new(FindingId::HttpRedirectLoop, Severity::Critical).with(facts));
         return;
@@ -210,7 +215,11 @@ fn report(host: &dyn Host, site: &Site, name: &str, seen: &Seen, notes: &mut Not
         }
         Verdict::Broken => {
             let facts = Facts::new().number(FactName::Count, LOOKS).number(FactName::Percent, 100);
-            (FindingId::Http5xxRate, Severity::Critical, facts.text(FactName::Path, &format!("{name}/")))
+            (
+                FindingId::Http5xxRate,
+                Severity::Critical,
+                facts.text(FactName::Path, &format!("{}/", shown(name))),
+            )
         }
     };
     notes.found(Finding::new(id, severity).with(facts));
@@ -236,7 +245,7 @@ fn maintenance(host: &dyn Host, site: &Site, name: &str, notes: &mut Notes) {
     };
     let seconds = host.clock().saturating_sub(since);
     if seconds >= MAINTENANCE {
-        let facts = Facts::new().text(FactName::Host, name).number(FactName::Seconds, seconds);
+        let facts = Facts::new().text(FactName::Host, shown(name)).number(FactName::Seconds, seconds);
         notes.found(Finding::new(FindingId::HttpMaintenance, Severity::Critical).with(facts).since(since));
     }
 }

@@ -217,7 +217,9 @@ fn a_site_without_a_name_is_asked_as_well_and_may_show_what_others_may_not() {
         });
         let mut stack = sites(&[""]);
         stack.sites[0].php = php.then(|| crate::host::Endpoint::Unix("/run/php.sock".to_owned()));
-        found(&host, &stack).len()
+        let found = found(&host, &stack);
+        assert!(found.iter().all(|line| line.contains("the site")), "{found:?}");
+        found.len()
     };
     let (default, blank) = (page(200, &[], "<title>Welcome to nginx!</title>"), page(200, &[], ""));
     assert_eq!((nameless(&default, false), nameless(&default, true)), (0, 0));
