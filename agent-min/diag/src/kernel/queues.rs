@@ -21,6 +21,8 @@ const LOOKS: usize = 5;
 const BETWEEN: Duration = Duration::from_millis(200);
 /// Looks that must meet a queue.
 const MET: usize = 3;
+/// After a reload, Apache takes nobody for up to a second.
+const RELOAD: Duration = Duration::from_millis(1_000);
 /// A web server's queue as full as this will overflow, in per cent of its room.
 const FULL_PERCENT: u64 = 80;
 /// A processor as idle as this is not what all wait for, in per cent.
@@ -64,9 +66,15 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
             notes_found(judge_pool(pool, seen, workers.len(), hang), notes);
         }
     }
-    for (port, seen) in ports.iter().zip(&web) {
-        notes_found(judge_port(*port, seen, idle), notes);
+    let full = |(port, seen): (&u16, &Vec<(u32, u32)>)| Some((*port, judge_port(*port, seen, idle)?));
+    let full: Vec<(u16, Finding)> = ports.iter().zip(&web).filter_map(full).collect();
+    if full.is_empty() {
+        return;
     }
+    host.pause(RELOAD);
+    let tcp = tcp_listeners(host).unwrap_or_default();
+    let waits = |port| queue_of(port, &tcp).is_none_or(|(waiting, _)| waiting > 0);
+    full.into_iter().filter(|(port, _)| waits(*port)).for_each(|(_, finding)| notes.found(finding));
 }
 
 /// Local sockets that listen, by sock_diag(7), or by the table where that doesn't answer; without the room of their

@@ -144,6 +144,20 @@ fn a_web_servers_queue_is_found_by_its_port() {
 }
 
 #[test]
+fn a_web_servers_queue_that_is_empty_a_second_later_was_a_reloads() {
+    let until = |at| {
+        let over = listening(0, 443);
+        FakeHost::default().file("/proc/net/tcp", listening(1, 443)).file_from(
+            at,
+            "/proc/net/tcp",
+            Ok(over.as_bytes()),
+        )
+    };
+    assert_eq!(found(&until(1_800), &web()), []);
+    assert_eq!(found(&until(1_801), &web()).len(), 1);
+}
+
+#[test]
 fn a_queue_that_is_nearly_full_is_critical() {
     let severity = |waiting| judge_port(80, &[(waiting, 10); 5], false).map(|finding| finding.severity);
     assert_eq!(severity(7), Some(Severity::Warning));
