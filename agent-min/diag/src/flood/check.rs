@@ -38,8 +38,9 @@ pub fn check(host: &dyn Host, stack: &Stack, impact: &Impact, notes: &mut Notes)
             logs.push((log, site));
         }
     }
-    if logs.is_empty() && !stack.sites.is_empty() {
-        notes.skipped(Check::AccessLog, WhyNotChecked::Absent, "access_log off");
+    if logs.is_empty() {
+        let of_sites = if stack.sites.is_empty() { "" } else { "access_log off" };
+        notes.skipped(Check::AccessLog, WhyNotChecked::Absent, of_sites);
     }
     let exempt = if logs.is_empty() { Vec::new() } else { own::addresses(host) };
     let elapsed = host.elapsed().as_nanos() as u64;

@@ -40,7 +40,7 @@ enum Wrong {
 pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
     let wanted = wanted(host, stack);
     if wanted.is_empty() {
-        return;
+        return notes.skipped(Check::PhpSocket, WhyNotChecked::Absent, "");
     }
     notes.checked(Check::PhpSocket);
     let suspects: Vec<Wanted<'_>> =

@@ -218,8 +218,10 @@ fn the_owners_bits_count_for_the_owner_even_if_others_have_more() {
 }
 
 #[test]
-fn without_php_there_is_nothing_to_say() {
+fn without_php_there_is_nothing_to_look_at() {
     let mut notes = Notes::default();
     check(&FakeHost::default(), &Stack::default(), &mut notes);
-    assert!(notes.what_was_checked().is_empty() && notes.what_was_not_checked().is_empty());
+    assert!(notes.what_was_checked().is_empty() && notes.findings().is_empty());
+    let [skipped] = notes.what_was_not_checked() else { panic!("one: {:?}", notes.what_was_not_checked()) };
+    assert_eq!((skipped.what, skipped.why), (Check::PhpSocket, WhyNotChecked::Absent));
 }

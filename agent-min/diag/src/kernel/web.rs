@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use secmon_wire::ActionId;
-use secmon_wire::diag::{Check, FactName, Facts, Finding, FindingId, Severity};
+use secmon_wire::diag::{Check, FactName, Facts, Finding, FindingId, Severity, WhyNotChecked};
 
 use super::queues::tcp_listeners;
 use super::sockets::Socket;
@@ -48,6 +48,9 @@ pub(super) fn ports_and_tls(stack: &Stack) -> Vec<(u16, bool)> {
 
 /// Looks for every web server that should run at what listens on its ports.
 pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
+    if stack.web.is_empty() {
+        return notes.skipped(Check::Listeners, WhyNotChecked::Absent, "");
+    }
     let should_run = |server: &&WebServer| !server.listens.is_empty() && is_enabled(stack, &server.name);
     let servers: Vec<&WebServer> = stack.web.iter().filter(should_run).collect();
     if servers.is_empty() {

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use secmon_wire::diag::NotChecked;
 
 use super::*;
 use crate::stack::{Process, WebKind};
@@ -133,13 +134,15 @@ fn without_systemd_processes_tell_and_hidden_ones_are_not_guessed() {
 }
 
 #[test]
-fn an_unreadable_table_is_said_and_no_web_server_is_nothing() {
+fn an_unreadable_table_is_said_and_so_is_that_there_is_no_web_server() {
     let mut notes = Notes::default();
     check(&FakeHost::default(), &stack(), &mut notes);
     assert_eq!(notes.what_was_not_checked()[0].what, Check::Listeners);
+    assert_eq!(notes.what_was_not_checked()[0].detail.as_str(), "the web server's ports");
     let mut notes = Notes::default();
     check(&FakeHost::default(), &Stack::default(), &mut notes);
-    assert!(notes.what_was_not_checked().is_empty() && notes.what_was_checked().is_empty());
+    assert!(notes.what_was_checked().is_empty() && notes.findings().is_empty());
+    assert_eq!(notes.what_was_not_checked(), [NotChecked::new(Check::Listeners, WhyNotChecked::Absent, "")]);
 }
 
 #[test]

@@ -34,6 +34,9 @@ const POSTGRES_CONNECTIONS: u64 = 100;
 
 /// Asks every server.
 pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
+    if stack.databases.is_empty() {
+        notes.skipped(Check::DbSocket, WhyNotChecked::Absent, "");
+    }
     for (count, database) in stack.databases.iter().enumerate() {
         if count >= DATABASES_MAX {
             return notes.skipped(Check::DbSocket, WhyNotChecked::Timeout, "more servers");

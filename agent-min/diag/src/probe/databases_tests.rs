@@ -135,6 +135,34 @@ fn refuses(denied: Denied) -> Fake {
 }
 
 #[test]
+fn mysql_is_understood_in_its_own_words() {
+    // What MySQL 9.7 sends, whose greeting is that of MySQL 8, to an account that it doesn't know.
+    let words: [&[u8]; 3] = [
+        b"\n9.7.4-2\0\x09\0\0\0\"p\x01\x04&X\x0ea\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0\
+            8a\x0eiI\x01#nyHXi\0caching_sha2_password\0",
+        b"\xfesha256_password\0y\x18\x152YFKX\x1a;2Q~VoO}':`\0",
+        b"\xff\x15\x04#28000Access denied for user 'secmon-diag'@'localhost' (using password: NO)",
+    ];
+    let mysql = || Database { unit: "mysql".to_owned(), ..database(DatabaseKind::MySql, SOCKET) };
+    let pieces = words.iter().zip([0, 2, 4]).map(|(body, number)| packet(number, body)).collect();
+    let notes = run(&sends(pieces, true), mysql());
+    assert_eq!(
+        (sentences(&notes), skips(&notes)),
+        (Vec::new(), vec!["db-status permission mysql".to_owned()])
+    );
+    assert_eq!(notes.what_was_checked(), [Check::DbSocket]);
+    let full = || sends(vec![packet(0, b"\xff\x10\x04Too many connections")], false);
+    let said = ["db-too-many-conn critical: MySQL refuses connections: all 151 are in use"];
+    assert_eq!(sentences(&run(&full(), mysql())), said);
+}
+
+#[test]
+fn a_host_without_a_database_has_none_to_ask() {
+    let notes = noted(|notes| check(&Fake::default(), &Stack::default(), notes));
+    assert_eq!((skips(&notes), sentences(&notes)), (vec!["db-socket absent ".to_owned()], Vec::new()));
+}
+
+#[test]
 fn a_server_that_nobody_reaches_twice_is_down() {
     for denied in [Denied::Absent, Denied::Refused] {
         let notes = run(&refuses(denied), mariadb());

@@ -32,6 +32,9 @@ const MAINTENANCE: u64 = 600;
 
 /// Asks every site for its home page, and those with trouble again.
 pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
+    if stack.sites.is_empty() {
+        notes.skipped(Check::Origin, WhyNotChecked::Absent, "");
+    }
     let mut troubled = Vec::new();
     let limit = stack.thresholds.given(Threshold::SlowPage).map(Duration::from_millis);
     for (count, site) in stack.asked().enumerate() {

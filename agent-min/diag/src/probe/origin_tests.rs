@@ -199,6 +199,12 @@ fn who_refuses_is_not_checked_and_not_accused_here() {
 }
 
 #[test]
+fn a_host_without_sites_has_none_to_ask() {
+    let notes = noted(|notes| check(&Fake::default(), &Stack::default(), notes));
+    assert_eq!((skips(&notes), sentences(&notes)), (vec!["origin absent ".to_owned()], Vec::new()));
+}
+
+#[test]
 fn only_so_many_sites_are_asked() {
     let names: Vec<String> = (0..=SITES_MAX).map(|at| format!("{at}.de")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
