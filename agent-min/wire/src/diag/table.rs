@@ -322,7 +322,7 @@ catalogue! {
     WebConfigBroken = "web-config-broken", Web: "The configuration of {name} is broken: it would not survive a restart",
         explained_by ["tls-key-mismatch"], forbids [RestartWeb], why Some(Configuration);
     WebDown = "web-down", Web: "{name} is not running: nothing listens on port {code}",
-        explained_by ["web-config-broken", "web-port-conflict", "disk-full", "mem-oom", "sys-crash-loop"], forbids [], why None;
+        explained_by ["web-config-broken", "tls-key-mismatch", "web-port-conflict", "disk-full", "mem-oom", "sys-crash-loop"], forbids [], why None;
     WebFdLimit = "web-fd-limit", Web: "{name} is out of file handles",
         explained_by [], forbids [], why None;
     WebLogStale = "web-log-stale", Web: "The access log has not been written for {seconds}: floods cannot be seen",
