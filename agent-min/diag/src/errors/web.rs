@@ -107,8 +107,12 @@ impl<'a> Web<'a> {
         }
     }
 
-    /// Only the last reason counts: what came before it was mended or hidden by it.
+    /// Only the last reason counts: what came before it was mended or hidden by it. The journal is read after the
+    /// log, so a line that comes later may be older.
     fn cannot_start(&mut self, at: u64, broken: Broken, line: &[u8]) {
+        if self.broken.as_ref().is_some_and(|(known, tally)| *known != broken && at < tally.last) {
+            return;
+        }
         let mut tally = match self.broken.take() {
             Some((known, tally)) if known == broken => tally,
             _ => Tally::default(),

@@ -91,6 +91,9 @@ fn only_the_last_reason_counts() {
     assert_eq!(ids(&case(), &lines), [FindingId::WebPortConflict]);
     let lines = [(60, Said::PortTaken(80)), (50, Said::Broken(None))];
     assert_eq!(ids(&case(), &lines), [FindingId::WebConfigBroken]);
+    // The journal is read after the log, and may say what is older.
+    let lines = [(50, Said::Broken(None)), (60, Said::PortTaken(80))];
+    assert_eq!(ids(&case(), &lines), [FindingId::WebConfigBroken]);
 }
 
 #[test]
