@@ -18,6 +18,8 @@ const HOUR_S: u64 = 3_600;
 const DAY_S: u64 = 86_400;
 /// Queries that waited for a lock in vain within five minutes.
 const WAITS: u64 = 5;
+/// A sound start is over by then.
+const START_TAKES_S: u64 = 5;
 /// What people and scanners try at a database's page, and we ourselves, not a site.
 const GUESSED: [&str; 7] = ["root", "admin", "pma", "phpmyadmin", "mysql", "postgres", crate::probe::ACCOUNT];
 /// A disk with more room than this can be written to again.
@@ -82,8 +84,8 @@ impl Db {
                 self.refused.add(user, at, line);
             }
             Said::Crashed if within(HOUR_S) => self.crash.add(at, line),
-            Said::Recovering => {
-                self.recovering = true;
+            Said::Recovering | Said::Starting => {
+                self.recovering = matches!(said, Said::Recovering) || !within(START_TAKES_S);
                 self.recovery = Tally::default();
                 self.recovery.add(at, line);
             }
@@ -172,6 +174,8 @@ pub enum Said<'a> {
     Crashed,
     /// It repairs itself after that.
     Recovering,
+    /// It reads what it keeps, which takes long where that has to be repaired.
+    Starting,
     /// It is ready, or couldn't start: no repair is under way.
     Settled,
     /// It was stopped in order.
@@ -213,9 +217,12 @@ pub fn mysql(line: &str) -> Option<Said<'_>> {
     if message.contains(": ready for connections") || message == "Aborting" {
         return Some(Said::Settled);
     }
-    let innodb = message.strip_prefix("InnoDB: ");
-    if innodb.is_some_and(|message| message.starts_with("Starting crash recovery")) {
-        return Some(Said::Recovering);
+    // MySQL has the engine in brackets, and says that it repairs itself only where it was told to say all.
+    match message.strip_prefix("InnoDB: ").unwrap_or(message) {
+        "InnoDB initialization has started." => return Some(Said::Starting),
+        "InnoDB initialization has ended." => return Some(Said::Settled),
+        message if message.starts_with("Starting crash recovery") => return Some(Said::Recovering),
+        _ => {}
     }
     let damaged = [
         "Database page corruption",

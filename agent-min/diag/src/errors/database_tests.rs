@@ -52,7 +52,14 @@ fn lines_of_mariadb_and_mysql_say_what_they_say() {
             "2026-11-22 10:07:13 0 [Note] InnoDB: Starting crash recovery from checkpoint LSN=44880",
             Some(Said::Recovering),
         ),
-        ("2026-11-22T10:07:13.1Z 1 [System] [MY-013576] [InnoDB] InnoDB initialization has started.", None),
+        (
+            "2026-11-22T10:07:13.1Z 1 [System] [MY-013576] [InnoDB] InnoDB initialization has started.",
+            Some(Said::Starting),
+        ),
+        (
+            "2026-11-22T10:07:13.1Z 1 [System] [MY-013577] [InnoDB] InnoDB initialization has ended.",
+            Some(Said::Settled),
+        ),
         ("2026-11-22 10:07:13 0 [Note] /usr/sbin/mariadbd: ready for connections.", Some(Said::Settled)),
         ("2026-11-22 10:07:13 0 [Note] /usr/sbin/mariadbd: Shutdown complete", Some(Said::Stopped)),
         (
@@ -173,6 +180,11 @@ fn a_repair_lasts_until_the_server_is_ready_or_gone() {
     }
     assert_eq!(judged(&host, None, &recovering), []);
     assert_eq!(judged(&host, Some(NOW - 30), &recovering), [], "a newer start");
+    for (age, is_slow) in [(5, false), (6, true)] {
+        let starting = judged(&host, Some(NOW - age), &[(age, Said::Starting)]);
+        assert_eq!(starting, if is_slow { warning.to_vec() } else { Vec::new() }, "{age}");
+        assert_eq!(judged(&host, Some(NOW - age), &[(age, Said::Starting), (1, Said::Settled)]), []);
+    }
     let long = [(901, Said::Recovering)];
     assert_eq!(judged(&host, Some(NOW - 902), &long), [(FindingId::DbRecovering, Severity::Critical)]);
 }
