@@ -26,6 +26,12 @@ pub enum Guest {
     OpenRc,
     /// A container with sysvinit and its scripts.
     SysV,
+    /// A container with systemd; Apache, PHP over TCP and PostgreSQL besides MariaDB, and without nginx.
+    Apache,
+    /// A container with systemd; without web server, PHP and database.
+    Bare,
+    /// A container with systemd and MySQL, and nothing else.
+    MySql,
     /// A machine of this architecture with systemd, a kernel of its own and so a clock of its own.
     Amd64,
     /// A 64-bit ARM machine with systemd.
@@ -47,7 +53,8 @@ impl Guest {
     /// The target whose programs run there, where it isn't the one of the tests.
     pub const fn triple(self) -> Option<&'static str> {
         match self {
-            Self::Systemd | Self::OpenRc | Self::SysV | Self::Amd64 => None,
+            Self::Systemd | Self::OpenRc | Self::SysV => None,
+            Self::Apache | Self::Bare | Self::MySql | Self::Amd64 => None,
             Self::Arm64 => Some("aarch64-unknown-linux-musl"),
             Self::ArmHf => Some("armv7-unknown-linux-musleabihf"),
         }
@@ -61,9 +68,12 @@ impl Guest {
     /// The script that boots it, and what tells the script so.
     const fn script(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Systemd => ("host", "SECMON_TESTBED_INIT", "systemd"),
-            Self::OpenRc => ("host", "SECMON_TESTBED_INIT", "openrc"),
-            Self::SysV => ("host", "SECMON_TESTBED_INIT", "sysv"),
+            Self::Systemd => ("host", "SECMON_TESTBED_KIND", "systemd"),
+            Self::OpenRc => ("host", "SECMON_TESTBED_KIND", "openrc"),
+            Self::SysV => ("host", "SECMON_TESTBED_KIND", "sysv"),
+            Self::Apache => ("host", "SECMON_TESTBED_KIND", "apache"),
+            Self::Bare => ("host", "SECMON_TESTBED_KIND", "bare"),
+            Self::MySql => ("host", "SECMON_TESTBED_KIND", "mysql"),
             Self::Amd64 => ("machine", "SECMON_TESTBED_ARCH", "amd64"),
             Self::Arm64 => ("machine", "SECMON_TESTBED_ARCH", "arm64"),
             Self::ArmHf => ("machine", "SECMON_TESTBED_ARCH", "armhf"),
@@ -91,6 +101,11 @@ impl Testbed {
             return None;
         }
         let make = guest.command(name).arg("make").output().expect("the testbed's script runs");
+        if guest == Guest::MySql && !make.status.success() {
+            // Packages of a suite that changes every day can't always be installed.
+            println!("skipped: {}", text(&make.stderr).trim());
+            return None;
+        }
         assert!(make.status.success(), "make: {}", text(&make.stderr));
         let mut command = guest.command(name);
         command.arg("run").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -81,7 +81,13 @@ impl Testbed {
 
     fn start_agent(&self) {
         match self.guest() {
-            Guest::Systemd | Guest::Amd64 | Guest::Arm64 | Guest::ArmHf => {
+            Guest::Systemd
+            | Guest::Apache
+            | Guest::Bare
+            | Guest::MySql
+            | Guest::Amd64
+            | Guest::Arm64
+            | Guest::ArmHf => {
                 self.exec(&["cp", "/etc/secmon-agent/secmon-agent.service", "/etc/systemd/system/"]);
                 self.exec(&["systemctl", "enable", "--now", "secmon-agent"]);
             }
