@@ -5,8 +5,10 @@
 //! is its end.
 
 mod machine;
+#[macro_use]
 mod php_db;
 mod tuning;
+mod variants;
 mod web;
 
 use std::collections::BTreeSet;
@@ -36,8 +38,13 @@ fn causes(bed: &Testbed) -> (BTreeSet<String>, String) {
     let said = text(&output.stdout);
     let grave = |line: &&str| line.starts_with("critical: ") || line.starts_with("warning: ");
     let id = |line: &str| Some(line.rsplit_once(" [")?.1.strip_suffix(']')?.to_owned());
-    let causes: BTreeSet<String> = said.lines().filter(grave).filter_map(id).collect();
+    let mut causes: BTreeSet<String> = said.lines().filter(grave).filter_map(id).collect();
     assert_eq!(output.status.code(), Some(i32::from(!causes.is_empty())), "{said}{}", text(&output.stderr));
+    // The processors are this machine's. A host whose services don't say whether they wait for them can't leave out
+    // who else is busy there.
+    if matches!(bed.guest(), Guest::Bare | Guest::MySql) {
+        causes.remove("cpu-saturated");
+    }
     (causes, said)
 }
 
@@ -55,10 +62,16 @@ fn until_only(bed: &Testbed, expected: &[&str], what: &str) {
 }
 
 fn host(name: &str) -> Option<Testbed> {
-    let bed = Testbed::boot(Guest::Systemd, name)?;
+    let bed = host_of(Guest::Systemd, name)?;
+    bed.shell("mariadb -e \"CREATE USER 'secmon-diag'@localhost IDENTIFIED VIA unix_socket\"");
+    Some(bed)
+}
+
+/// Any host, with an agent.
+fn host_of(guest: Guest, name: &str) -> Option<Testbed> {
+    let bed = Testbed::boot(guest, name)?;
     let plane = Plane::new(Totp::On);
     bed.install_agent(&plane, &[("restart-web", "nginx")]);
-    bed.shell("mariadb -e \"CREATE USER 'secmon-diag'@localhost IDENTIFIED VIA unix_socket\"");
     Some(bed)
 }
 

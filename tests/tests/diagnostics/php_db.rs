@@ -50,7 +50,7 @@ macro_rules! fast {
 }
 
 /// Another version of the plugin, from a later second than its last error.
-const UPDATE: &str = "from=$(date +%s); until [ $(date +%s) -gt $from ]; do :; done; \
+pub(crate) const UPDATE: &str = "from=$(date +%s); until [ $(date +%s) -gt $from ]; do :; done; \
                       touch /var/www/shop/wp-content/plugins/broken/broken.php";
 const RESTART_PHP: &str = "systemctl restart php8.2-fpm";
 
