@@ -8,6 +8,19 @@ use secmon_tests::testbed::Guest;
 
 use crate::{causes, host_of, until_only};
 
+/// These mostly wait, so they do that side by side.
+#[test]
+fn faults_of_apache_postgresql_and_mysql() {
+    let tables = [
+        apache::web_server,
+        apache::php_by_a_port,
+        apache::php_within,
+        databases::postgresql,
+        databases::mysql,
+    ];
+    std::thread::scope(|scope| tables.into_iter().for_each(|table| drop(scope.spawn(table))));
+}
+
 #[test]
 fn a_host_without_web_server_php_and_database_is_healthy_and_says_what_it_lacks() {
     let Some(bed) = host_of(Guest::Bare, "bare") else { return };

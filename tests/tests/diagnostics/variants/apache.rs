@@ -157,8 +157,8 @@ fn host(name: &str) -> Option<Testbed> {
     Some(bed)
 }
 
-#[test]
-fn faults_of_apache() {
+/// Of Apache itself and of what it serves.
+pub(super) fn web_server() {
     let Some(bed) = host("apache-web") else { return };
     let script = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(script.path(), SITE).expect("a written file");
@@ -167,14 +167,12 @@ fn faults_of_apache() {
     try_faults_on(&bed, WEB_SERVER);
 }
 
-#[test]
-fn faults_of_php_by_a_port() {
+pub(super) fn php_by_a_port() {
     let Some(bed) = host("apache-port") else { return };
     try_faults_on(&bed, PHP_BY_PORT);
 }
 
-#[test]
-fn faults_of_php_within_apache() {
+pub(super) fn php_within() {
     let Some(bed) = host("apache-module") else { return };
     bed.shell(MODULE);
     try_faults_on(&bed, PHP_WITHIN);

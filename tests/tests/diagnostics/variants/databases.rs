@@ -116,16 +116,14 @@ const MYSQL: &[Fault] = &[
     ),
 ];
 
-#[test]
-fn faults_of_postgresql() {
+pub(super) fn postgresql() {
     let Some(bed) = host_of(Guest::Apache, "postgresql") else { return };
     try_faults_on(&bed, POSTGRESQL);
     bed.shell(DAMAGE);
     until_only(&bed, &["db-corrupt"], DAMAGE);
 }
 
-#[test]
-fn faults_of_mysql() {
+pub(super) fn mysql() {
     let Some(bed) = host_of(Guest::MySql, "mysql") else { return };
     until_only(&bed, &[], "a healthy host");
     let (_, said) = causes(&bed);
