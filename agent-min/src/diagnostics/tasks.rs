@@ -33,7 +33,7 @@ pub(super) const TASKS: &[Task] = &[
     task(&[Tls], &[Check::Certificates], probe::certificates::check),
     task(&[System, Db], &[Check::Units], kernel::units),
     task(&[Net], &[Check::Network], |host, _, notes| kernel::network(host, notes)),
-    task(&[Web, Net, Php], &[Check::Connections], kernel::connections),
+    task(&[Web, Net, Php, Flood], &[Check::Connections], kernel::connections),
     task(
         &[Web, Php, Db, Tls, Http, System],
         &[Check::WebErrorLog, Check::PhpErrorLog, Check::DbErrorLog, Check::AcmeRenewal],

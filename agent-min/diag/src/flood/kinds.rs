@@ -4,7 +4,6 @@ use secmon_wire::ActionId;
 use secmon_wire::diag::{FactName, Facts, FindingId, Pattern, PatternField};
 
 use super::kept::{KeyNote, PathNote, Visitor, column};
-use super::rates::Tally;
 use super::request::Kind;
 use super::verdict::{Charge, Harm, Seen, Verdict, percent};
 
@@ -272,9 +271,4 @@ fn path_ending<'s>(seen: &Seen<'s>, ending: &str) -> Option<&'s PathNote> {
     let named = state.paths.iter().filter_map(|(at, key)| Some((key.at_least(), state.path.get(at)?)));
     let named = named.filter(|(_, note)| note.text.whole().is_some_and(|path| path.ends_with(ending)));
     named.max_by_key(|(count, _)| *count).map(|(_, note)| note)
-}
-
-/// Timeouts of requests that never came, in a minute.
-pub(super) fn timeouts(seen: &Seen<'_>) -> u32 {
-    seen.state.rates.rate(&[Tally::Timeout as usize])
 }

@@ -59,12 +59,10 @@ const PREVIEW: usize = 256 * 1024;
 pub struct Impact {
     /// Requests that wait for PHP.
     pub php_queue: u64,
-    /// Of a hundred PHP workers, how many are busy.
-    pub busy_percent: Option<u8>,
+    /// Of a hundred workers of PHP, or connections of the web server, how many are in use.
+    pub busy_percent: Option<u64>,
     /// Peers that are connected past Cloudflare, on a host behind it.
     pub direct: Vec<Peer>,
-    /// Those of them whose connections wait for a request.
-    pub half_open: Vec<Peer>,
 }
 
 /// Connections of one peer.

@@ -29,7 +29,6 @@ pub(super) enum Tally {
     E503,
     E504,
     E5xx,
-    Timeout,
     /// Requests of tools that PHP works for.
     Tool,
     /// Pages that the server's own cache had, and had not.

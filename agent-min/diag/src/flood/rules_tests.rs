@@ -106,6 +106,16 @@ fn without_harm_a_flood_is_information_and_with_it_there_is_an_action() {
 }
 
 #[test]
+fn four_of_five_busy_workers_are_harm_and_fewer_are_none() {
+    for (busy, severity) in [(80, Severity::Warning), (79, Severity::Info)] {
+        let impact = Impact { busy_percent: Some(busy), ..Impact::default() };
+        let findings = judged(in_a_minute(60, FLOODS[0].2), &impact);
+        assert_eq!((findings[0].id, findings[0].severity), (FindingId::FloodXmlrpc, severity), "{busy}");
+        assert_eq!(findings[0].action.is_some(), severity > Severity::Info, "{busy}");
+    }
+}
+
+#[test]
 fn the_action_is_the_narrowest_that_helps() {
     let cases: &[(ActionId, Vec<Hit>)] = &[
         (ActionId::CfTargetedBlock, in_a_minute(60, |at, n| post(at, visitor(n % 3), "/xmlrpc.php"))),
@@ -326,16 +336,6 @@ fn what_comes_past_cloudflare_cannot_be_stopped_there() {
     }
     let direct = judged(failing(flood()), &direct(30));
     assert_eq!((direct[0].id, direct[0].action), (FindingId::FloodDirect, None));
-    let half_open = |connections| Impact { half_open: direct_peer(connections), ..Impact::default() };
-    let timeouts = |n| in_a_minute(n, |at, n| Hit { status: 408, size: 0, ..hit(at, visitor(n), "/") });
-    let is_found =
-        |hits, impact: &Impact| judged(hits, impact).iter().any(|f| f.id == FindingId::FloodSlowloris);
-    assert!(is_found(timeouts(20), &half_open(20)));
-    assert!(!is_found(timeouts(19), &half_open(20)) && !is_found(timeouts(20), &half_open(19)));
-}
-
-fn direct_peer(connections: u32) -> Vec<Peer> {
-    vec![Peer { address: "198.51.100.9".parse().expect("an address"), connections }]
 }
 
 #[test]

@@ -190,7 +190,6 @@ impl State {
             self.rates.add(slot, Tally::E5xx as usize);
         }
         let tally = match line.status {
-            408 => Tally::Timeout,
             499 => Tally::GaveUp,
             502 => Tally::E502,
             503 => Tally::E503,
@@ -317,13 +316,19 @@ impl State {
             };
             self.missing_burst = self.missing_burst.max(self.second.1);
         }
-        let place = self.paths.hit(path_hash);
+        self.note_path(line, request.kind, path_hash);
+        self.note_query(request);
+    }
+
+    #[inline]
+    fn note_path(&mut self, line: &Line<'_>, kind: Kind, hash: u64) {
+        let place = self.paths.hit(hash);
         if let Some(note) = self.path.get_mut(place.at) {
             if place.fresh {
                 *note = PathNote { text: note.text, ..PathNote::default() };
                 note.text.set(plain_path(line.path));
             }
-            if let Some(count) = column(request.kind).and_then(|column| note.by_kind.get_mut(column)) {
+            if let Some(count) = column(kind).and_then(|column| note.by_kind.get_mut(column)) {
                 *count = count.saturating_add(1);
             }
             if line.status >= 500 {
@@ -334,6 +339,11 @@ impl State {
                 note.slowest = note.slowest.max(line.milliseconds);
             }
         }
+    }
+
+    /// What of the query is different each time, and what it is called.
+    #[inline]
+    fn note_query(&mut self, request: &Request<'_>) {
         if !request.variable.is_empty() {
             let which = match request.kind {
                 Kind::Search => 0,

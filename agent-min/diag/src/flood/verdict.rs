@@ -21,7 +21,7 @@ const FEW: usize = 3;
 const FAILED_MIN: u32 = 5;
 const FAILED_PERCENT: u64 = 2;
 /// Busy workers from which on visitors notice.
-const BUSY_PERCENT: u8 = 80;
+const BUSY_PERCENT: u64 = 80;
 
 /// A finding, and when it was so.
 #[derive(Clone, Debug)]

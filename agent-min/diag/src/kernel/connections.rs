@@ -14,9 +14,9 @@ use super::sockets::{Socket, state, table, tcp_row};
 use super::tally::Tally;
 use super::{FILE_MAX, net, why};
 use crate::Notes;
-use crate::host::{Denied, Host};
+use crate::host::{Denied, Endpoint, Host};
 use crate::networks::{is_cloudflare, is_private, spared, visitor};
-use crate::stack::Stack;
+use crate::stack::{Pool, Stack};
 
 /// So many half-open connections at one port are no accident of slow clients.
 const HALF_OPEN_MAX: u32 = 200;
@@ -53,8 +53,8 @@ pub struct Direct {
     pub connections: u32,
     /// Those who have most of these, with how many at least; an IPv6 client is its /64.
     pub clients: Vec<(IpAddr, u32)>,
-    /// Those who have begun most requests that have no answer yet, with how many at least.
-    pub unanswered: Vec<(IpAddr, u32)>,
+    /// Ports of PHP-FPM, and the connections that each has.
+    pub php: Vec<(u16, u32)>,
 }
 
 /// Looks at all connections: `net-syn-flood`, `net-ephemeral`, `web-origin-exposed`, `flood-slowloris`, and
@@ -82,12 +82,11 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
 pub fn direct(host: &dyn Host, stack: &Stack) -> Option<Direct> {
     let mut survey = Survey::new(host, stack, &[]);
     let _whole = survey.look(host).ok()?;
-    let addresses = |tally: &Tally| tally.top().into_iter().map(|(key, count)| (key.ip(), count)).collect();
     Some(Direct {
         edge: survey.edge,
         connections: survey.direct,
-        clients: addresses(&survey.clients),
-        unanswered: addresses(&survey.unanswered),
+        php: survey.pools,
+        clients: survey.clients.top().into_iter().map(|(key, count)| (key.ip(), count)).collect(),
     })
 }
 
@@ -96,6 +95,8 @@ pub fn direct(host: &dyn Host, stack: &Stack) -> Option<Direct> {
 struct Survey {
     /// The web server's ports, and whether each speaks TLS.
     web: Vec<(u16, bool)>,
+    /// Ports of PHP-FPM, and the connections that each has.
+    pools: Vec<(u16, u32)>,
     /// The local ports that the kernel gives to connections.
     range: (u16, u16),
     /// Whose connections may be PHP's.
@@ -119,7 +120,12 @@ impl Survey {
         let mut php: Vec<u32> = workers.iter().map(|worker| worker.uid).collect();
         php.sort_unstable();
         php.dedup();
+        let port = |pool: &Pool| match &pool.listen {
+            Endpoint::Tcp(address) => Some((address.port(), 0)),
+            Endpoint::Unix(_) => None,
+        };
         Self {
+            pools: stack.pools.iter().filter_map(port).collect(),
             web: super::web::ports_and_tls(stack),
             range: bound(0).zip(bound(1)).unwrap_or((32_768, 60_999)),
             php,
@@ -163,6 +169,11 @@ impl Survey {
                 self.add_client(theirs.ip(), socket.traffic, tls);
             }
             return;
+        }
+        if socket.state == state::ESTABLISHED
+            && let Some((_, count)) = self.pools.iter_mut().find(|(port, _)| *port == ours)
+        {
+            *count = count.saturating_add(1);
         }
         if (self.range.0..=self.range.1).contains(&ours) {
             self.services.add(theirs);

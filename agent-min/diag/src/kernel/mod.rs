@@ -8,6 +8,7 @@
 // Tests add and index as they like.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+mod busy;
 mod connections;
 pub mod cpu;
 mod disk;
@@ -31,6 +32,7 @@ mod web;
 
 use secmon_wire::diag::{Check, WhyNotChecked};
 
+pub use busy::{local_pools, ports as busy_ports};
 pub use connections::{Direct, check as connections, direct};
 pub use disk::{busy, check as disk};
 pub use net::check as network;

@@ -56,6 +56,8 @@ pub struct UnixRow {
     pub listens: bool,
     /// Whether it is a connection that nobody has accepted yet.
     pub waits: bool,
+    /// Whether it is a connection that somebody has.
+    pub taken: bool,
 }
 
 /// Reads a row of `/proc/net/tcp` or `tcp6`.
@@ -77,12 +79,14 @@ pub fn unix_row(line: &[u8]) -> Option<UnixRow> {
     const LISTENS: u64 = 0x1_0000;
     /// `SS_CONNECTING`: of the kernel's side of a connection that has no file yet.
     const WAITS: u64 = 2;
+    /// `SS_CONNECTED`.
+    const TAKEN: u64 = 3;
     let mut words = words(line).skip(3);
     let flags = hexadecimal(words.next()?)?;
-    let waits = hexadecimal(words.nth(1)?)? == WAITS;
+    let state = hexadecimal(words.nth(1)?)?;
     let path = words.nth(1)?;
     let path = path.starts_with(b"/").then(|| text(path))?;
-    Some(UnixRow { path, listens: flags & LISTENS != 0, waits })
+    Some(UnixRow { path, listens: flags & LISTENS != 0, waits: state == WAITS, taken: state == TAKEN })
 }
 
 /// Hands every line of a table to `each`; whether that was all of it.

@@ -54,8 +54,8 @@ fn a_local_socket_listens_or_waits() {
     let waits =
         unix_row(b"0000000030167c3d: 00000003 00000000 00000000 0001 02     0 /run/php/php8.2-fpm.sock");
     let path = || "/run/php/php8.2-fpm.sock".to_owned();
-    assert_eq!(listens, Some(UnixRow { path: path(), listens: true, waits: false }));
-    assert_eq!(waits, Some(UnixRow { path: path(), listens: false, waits: true }));
+    assert_eq!(listens, Some(UnixRow { path: path(), listens: true, waits: false, taken: false }));
+    assert_eq!(waits, Some(UnixRow { path: path(), listens: false, waits: true, taken: false }));
     for none in [
         &b"Num       RefCount Protocol Flags    Type St Inode Path"[..],
         b"00000000933b6dcc: 00000003 00000000 00000000 0001 03 4306577",
