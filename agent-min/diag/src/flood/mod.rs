@@ -168,3 +168,7 @@ mod tests;
 #[cfg(test)]
 #[path = "invariants_tests.rs"]
 mod invariants;
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod history;

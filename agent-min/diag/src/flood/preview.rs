@@ -57,7 +57,7 @@ impl Preview {
             }
         } else {
             self.end = self.end.max(time);
-            self.late = 0;
+            (self.late, self.jump) = (0, None);
         }
     }
 }
@@ -80,6 +80,11 @@ mod tests {
         assert_eq!(end(&[T, T + 5, T - 100_000_000], None), T + 5);
         assert_eq!(end(&[T, T + 5, T + 100_000_000], None), T + 5);
         assert_eq!(end(&[T, T + 5, T + 3_000, T + 9_000, T + 9_001], None), T + 9_001);
+        assert_eq!(
+            end(&[T, T + 9_000, T + 5, T + 9_001, T + 6], None),
+            T + 6,
+            "two that don't follow each other"
+        );
         assert_eq!(end(&[T, T + 5, T + 601, T + 602], Some(T)), T + 5);
         assert_eq!(end(&[], None), 0);
     }
