@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use secmon_wire::AgentId;
+use secmon_wire::diag::Finding;
 use tokio::task::JoinSet;
 
 use super::look::Seen;
@@ -127,11 +128,12 @@ impl<A: Ask> Desk<A> {
                 tracing::error!("{}: the flood that was found can't be kept: {error}", agent.id);
             }
         }
-        let (compared, found) = self.compare(agent, &areas, &seen).unwrap_or_else(|error| {
+        let mut findings = seen.findings.clone();
+        let (compared, found) = self.compare(agent, &areas, &seen, &mut findings).unwrap_or_else(|error| {
             tracing::error!("{}: what was counted can't be compared: {error}", agent.id);
             (None, Vec::new())
         });
-        let verdict = Verdict::new(seen.findings.clone(), found);
+        let verdict = Verdict::new(findings, found);
         Ok(Look { not_allowed: asked.without(&allowed), asked: areas, seen, verdict, compared })
     }
 
@@ -147,15 +149,18 @@ impl<A: Ask> Desk<A> {
         }
     }
 
-    /// How old the oldest look is that could be compared with, and what the comparison shows.
+    /// How old the oldest look is that could be compared with, and what the comparison shows. Of the findings, what is
+    /// usual on the host is excused.
     fn compare(
         &self,
         agent: &AgentRow,
         areas: &Areas,
         seen: &Seen,
+        findings: &mut Vec<Finding>,
     ) -> Result<(Option<u64>, Vec<super::Compared>), StoreError> {
         let now = Sample { taken: now(), boot: seen.boot, counters: seen.counters.clone() };
         let past = self.store.samples(&agent.id)?;
+        super::usual::excuse(findings, &past, now.taken);
         let oldest = past.iter().rfind(|sample| sample.boot == now.boot && sample.taken < now.taken);
         let oldest = oldest.map(|sample| sample.taken);
         let ours = self.store.restarts_since(&agent.id, oldest.unwrap_or(now.taken))?;

@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicUsize;
 
-use secmon_wire::diag::{Check, CounterId, Counters, Finding, FindingId, ReportWriter, Severity};
+use secmon_wire::diag::{
+    Check, CounterId, Counters, FactName, Facts, Finding, FindingId, ReportWriter, Severity,
+};
 use secmon_wire::limits::REPORT_MAX;
-use secmon_wire::{Area, Capability, ClientId, ManifestBody, OperationId, Unit};
+use secmon_wire::{ActionId, Area, Capability, ClientId, ManifestBody, OperationId, Unit};
 use tokio::sync::Notify;
 
 use super::*;
@@ -174,4 +176,31 @@ async fn a_look_is_compared_with_the_one_before_and_kept_for_the_next() {
         assert!(matches!(bad, NotRun::NotAReport(_)), "{bad}");
     }
     assert!(place.desk.store.samples(&place.agent.id).expect("samples").len() <= 3);
+}
+
+#[tokio::test]
+async fn a_flood_is_judged_by_the_days_before_and_the_report_stays_as_it_came() {
+    let facts = Facts::new().number(FactName::Rate, 60).number(FactName::Sources, 40);
+    let flood = Finding::new(FindingId::FloodSearch, Severity::Critical).with(facts);
+    let report = report(&[flood.action(ActionId::CfManagedChallenge)], 0);
+    let mut place = Place::new(vec![Ok(report.clone()), Ok(report)], None);
+    place.agent = agent(&[Area::Flood]);
+    place.areas = Areas::parse("flood").expect("areas");
+    let severity = |visit: &Visit| {
+        let look = visit.result.as_ref().expect("a look");
+        let judged: Vec<_> = look.verdict.judged.iter().map(|one| one.finding.severity).collect();
+        (judged, look.seen.findings.first().map(|finding| finding.severity))
+    };
+    let first = place.ask(0).await;
+    assert_eq!(severity(&first), (vec![Severity::Critical], Some(Severity::Critical)));
+    let mut counters = Counters::new();
+    for key in ["flood-distributed", "flood-search"] {
+        counters.add(CounterId::RequestRate, key, 30);
+    }
+    for day in (1..4).rev() {
+        let sample = Sample { taken: now() - day * 86_400, boot: [7; 16], counters: counters.clone() };
+        place.desk.store.keep_sample(&place.agent.id, &sample).expect("kept");
+    }
+    let second = place.ask(0).await;
+    assert_eq!(severity(&second), (vec![Severity::Info], Some(Severity::Critical)));
 }

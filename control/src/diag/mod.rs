@@ -22,6 +22,7 @@ mod rules;
 mod sample;
 #[cfg(test)]
 mod testing;
+mod usual;
 mod verdict;
 
 pub use areas::Areas;

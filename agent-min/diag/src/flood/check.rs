@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use secmon_wire::Threshold;
-use secmon_wire::diag::{Check, Finding, FindingId, Severity, WhyNotChecked};
+use secmon_wire::diag::{Check, CounterId, Finding, FindingId, Severity, WhyNotChecked};
 
 use super::crawlers::Checker;
 use super::format::Format;
@@ -47,6 +47,7 @@ pub fn check(host: &dyn Host, stack: &Stack, impact: &Impact, notes: &mut Notes)
     let seed = elapsed ^ host.clock().rotate_left(32);
     let mut checker = Checker::new(host, seed);
     let mut buffer = vec![0; BUFFER];
+    let mut rates = Vec::new();
     for (at, (log, site)) in logs.into_iter().enumerate() {
         if at >= LOGS_MAX {
             notes.skipped(Check::AccessLog, WhyNotChecked::Timeout, &log.path);
@@ -63,11 +64,12 @@ pub fn check(host: &dyn Host, stack: &Stack, impact: &Impact, notes: &mut Notes)
             ..Settings::new(impact)
         };
         match judge(host, log, &settings, &mut checker, &mut buffer) {
-            Ok(Outcome { verdicts, whole, understood }) => {
+            Ok(Outcome { verdicts, whole, understood, rates: of_log }) => {
                 if !understood {
                     notes.skipped(Check::AccessLog, WhyNotChecked::Unsupported, &log.path);
                     continue;
                 }
+                rates.extend(of_log);
                 if whole {
                     notes.checked(Check::AccessLog);
                 } else {
@@ -81,6 +83,11 @@ pub fn check(host: &dyn Host, stack: &Stack, impact: &Impact, notes: &mut Notes)
             Err(denied) => notes.skipped(Check::AccessLog, why(denied), &log.path),
         }
     }
+    // Of several logs, the busiest stands for the host. That there is nothing of a kind needs no room.
+    rates.sort_unstable_by_key(|(_, rate)| std::cmp::Reverse(*rate));
+    for (id, rate) in rates.into_iter().filter(|(id, rate)| *rate > 0 || *id == FindingId::FloodDistributed) {
+        notes.counted(CounterId::RequestRate, id.as_str(), rate.into());
+    }
 }
 
 struct Outcome {
@@ -89,6 +96,8 @@ struct Outcome {
     whole: bool,
     /// Whether any line was.
     understood: bool,
+    /// How many requests of some kinds there are in a minute now.
+    rates: Vec<(FindingId, u32)>,
 }
 
 fn judge(
@@ -117,7 +126,9 @@ fn judge(
     }
     let (lines, junk) = pass.lines();
     let understood = lines > 0 || junk < UNREADABLE;
-    Ok(Outcome { verdicts: pass.finish(&mut identify), whole, understood })
+    let mut rates = Vec::new();
+    pass.rates(host.clock(), &mut |id, rate| rates.push((id, rate)));
+    Ok(Outcome { rates, verdicts: pass.finish(&mut identify), whole, understood })
 }
 
 /// The finding as it is now: what is over is only worth knowing, and soon forgotten.

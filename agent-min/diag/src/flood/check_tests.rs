@@ -59,6 +59,28 @@ fn a_flood_of_now_has_an_action_and_one_that_is_over_is_information_and_then_not
 }
 
 #[test]
+fn the_rates_of_now_are_counted_for_those_who_know_the_days_before() {
+    let searches = (0..90).map(|n| hit(600 + n / 3, visitor(n), format!("/?s=casino+{n}")));
+    let bytes = log(quiet(0..11).into_iter().chain(searches).collect());
+    let counted = |host: &FakeHost, paths: &[&str]| -> Vec<(String, u64)> {
+        let mut notes = Notes::default();
+        check(host, &stack(paths), &Impact::default(), &mut notes);
+        let rates = notes.counters().iter().filter(|counter| counter.id == CounterId::RequestRate);
+        rates.map(|counter| (counter.key.to_string(), counter.value)).collect()
+    };
+    let expected = [("flood-distributed".to_owned(), 96), ("flood-search".to_owned(), 90)];
+    assert_eq!(counted(&host(5, bytes.clone()), &[LOG]), expected);
+    // Beside a quieter site, the busier one counts, in whatever order they come.
+    let quieter = log(quiet(0..11));
+    let two = || host(5, bytes.clone()).file("/var/log/nginx/b.log", quieter.clone(), T + 645);
+    assert_eq!(counted(&two(), &[LOG, "/var/log/nginx/b.log"]), expected);
+    assert_eq!(counted(&two(), &["/var/log/nginx/b.log", LOG]), expected);
+    // What is over is not what there is now, and what isn't read isn't known.
+    assert_eq!(counted(&host(1_000, bytes), &[LOG]), [("flood-distributed".to_owned(), 0)]);
+    assert_eq!(counted(&FakeHost::default(), &[LOG]), []);
+}
+
+#[test]
 fn what_failed_in_a_flood_that_is_over_is_no_longer_harm() {
     let mut hits: Vec<Hit> = quiet(0..10);
     hits.extend((0..120).map(|n| Hit { status: 502, ..post(600 + n / 3, visitor(n), "/xmlrpc.php") }));

@@ -5,6 +5,7 @@ use secmon_wire::diag::{FactName, Facts, FindingId, Pattern, PatternField};
 
 use super::kept::{KeyNote, PathNote, Visitor, column};
 use super::request::Kind;
+use super::state::State;
 use super::verdict::{Charge, Harm, Seen, Verdict, percent};
 
 /// One kind's rule.
@@ -27,6 +28,8 @@ struct Rule {
 /// No bound: machines that belong to the site can send any number.
 const ANY: u32 = u32::MAX;
 const NEVER: u32 = u32::MAX;
+/// Where a log may show so much of it without an attack, a site may have more of it every day.
+const SOME: u32 = 5;
 /// Passwords that nobody types in ten seconds.
 const TYPED_MAX: u32 = 6;
 /// How many times the baseline a flood is.
@@ -119,7 +122,7 @@ pub(super) fn judge(seen: &Seen<'_>, found: &mut dyn FnMut(Kind, Verdict)) {
 fn apply(seen: &Seen<'_>, rule: &Rule) -> Option<Verdict> {
     let total = seen.total(rule.kind);
     let rate = seen.state.rates.rate(&[rule.kind as usize]);
-    let baseline = baseline(seen, rule.id, rule.kind as usize, rule.normal_max);
+    let baseline = baseline(seen, rule.kind as usize, rule.normal_max);
     let by_all = exceeds(rate, rule.floor, baseline) && total >= rule.floor / 2;
     if !by_all && !by_one_visitor(seen, rule) || !is_one(seen, rule.kind, total) {
         return None;
@@ -150,11 +153,20 @@ pub(super) fn exceeds(rate: u32, floor: u32, baseline: Option<u32>) -> bool {
     rate >= floor && rate >= baseline.unwrap_or(0).saturating_mul(TIMES_BASELINE)
 }
 
-/// What is normal for the site: the larger of what the control plane knows and what the log shows.
-pub(super) fn baseline(seen: &Seen<'_>, id: FindingId, tally: usize, most: u32) -> Option<u32> {
-    let own = seen.state.rates.baseline(tally).map(|own| own.min(most));
-    let given = seen.settings.baseline.iter().find(|(known, _)| *known == id).map(|(_, rate)| *rate);
-    own.into_iter().chain(given).max()
+/// What is normal for the site, by what the log shows of the time before.
+pub(super) fn baseline(seen: &Seen<'_>, tally: usize, most: u32) -> Option<u32> {
+    seen.state.rates.baseline(tally).map(|own| own.min(most))
+}
+
+/// The rates of the open window that a site may have every day, for those who know the days before: by the finding
+/// that they would be. That of the pages is always there.
+pub(super) fn rates(state: &State, found: &mut dyn FnMut(FindingId, u32)) {
+    let pages = Kind::LOAD.iter().filter(|kind| super::senders::is_rest(**kind));
+    let pages: Vec<usize> = pages.map(|kind| *kind as usize).collect();
+    found(FindingId::FloodDistributed, state.rates.rate(&pages));
+    for rule in RULES.iter().filter(|rule| rule.normal_max >= SOME) {
+        found(rule.id, state.rates.rate(&[rule.kind as usize]));
+    }
 }
 
 fn by_one_visitor(seen: &Seen<'_>, rule: &Rule) -> bool {

@@ -83,8 +83,6 @@ pub struct Settings<'s> {
     pub now: Option<u64>,
     /// Whether Apache writes it: there, 503 is what nginx calls 502.
     pub apache: bool,
-    /// What is normal here, in requests a minute, for a finding; beside what the log's own earlier minutes show.
-    pub baseline: &'s [(FindingId, u32)],
     /// Requests for pages in a minute below which nothing is a flood.
     pub floor: u32,
     /// The share of server errors, in per cent, below which they are not worth a line, however quiet the site is.
@@ -106,7 +104,6 @@ impl<'s> Settings<'s> {
             host: "",
             now: None,
             apache: false,
-            baseline: &[],
             floor: Threshold::FloodRate.row().usual,
             errors_percent: None,
             exempt: &[],

@@ -65,7 +65,7 @@ pub(super) fn missing(seen: &Seen<'_>, found: &mut dyn FnMut(Kind, Verdict)) {
         let rate = rate.checked_div(pages.into()).unwrap_or(0);
         (u32::try_from(rate).unwrap_or(u32::MAX), &both[..1])
     };
-    let usual = baseline(seen, FindingId::Flood404Dyn, Kind::MissingPage as usize, MISSING_NORMAL);
+    let usual = baseline(seen, Kind::MissingPage as usize, MISSING_NORMAL);
     if !exceeds(rate, MISSING_FLOOR, usual) {
         return;
     }

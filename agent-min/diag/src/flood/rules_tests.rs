@@ -171,18 +171,6 @@ fn what_is_always_there_is_no_flood() {
 }
 
 #[test]
-fn a_baseline_that_is_handed_in_counts_as_well() {
-    let hits = in_a_minute(60, |at, n| post(at, visitor(n), "/xmlrpc.php"));
-    let impact = Impact::default();
-    let found = |rate| {
-        let baseline = [(FindingId::FloodXmlrpc, rate)];
-        let settings = Settings { baseline: &baseline, ..Settings::new(&impact) };
-        judge_log(&log(hits.clone()), None, &settings).findings.len()
-    };
-    assert_eq!((found(12), found(13)), (1, 0));
-}
-
-#[test]
 fn an_attack_that_is_older_than_the_log_is_still_one() {
     let attack = (0..3_600).map(|n| post(n, visitor(n), "/xmlrpc.php"));
     assert_eq!(ids(quiet(0..60).into_iter().chain(attack).collect()), [FindingId::FloodXmlrpc]);

@@ -51,10 +51,8 @@ impl Rest {
         let kinds = Kind::LOAD.iter().filter(|kind| is_rest(**kind) && !flooded.contains(kind));
         let kinds: Vec<usize> = kinds.map(|kind| *kind as usize).collect();
         let total = kinds.iter().fold(0_u32, |sum, kind| sum.saturating_add(seen.state.rates.total(*kind)));
-        let known =
+        let baseline =
             kinds.iter().filter_map(|kind| seen.state.rates.baseline(*kind)).reduce(u32::saturating_add);
-        let given = baseline(seen, FindingId::FloodDistributed, Kind::Page as usize, 0);
-        let baseline = known.into_iter().chain(given).max();
         Self { rate: seen.state.rates.rate(&kinds), total, baseline, kinds }
     }
 
@@ -65,7 +63,7 @@ impl Rest {
     }
 }
 
-const fn is_rest(kind: Kind) -> bool {
+pub(super) const fn is_rest(kind: Kind) -> bool {
     is_page(kind) || matches!(kind, Kind::Bust | Kind::Facet | Kind::Search)
 }
 
@@ -188,7 +186,7 @@ fn by_agent(seen: &Seen<'_>, rest: &Rest) -> Option<Verdict> {
             && note.assets.saturating_mul(10) < note.pages
     });
     let tool_rate = seen.state.rates.rate(&[Tally::Tool as usize]);
-    let usual = baseline(seen, FindingId::FloodUa, Tally::Tool as usize, u32::MAX);
+    let usual = baseline(seen, Tally::Tool as usize, u32::MAX);
     let tool = || {
         let tools = notes().filter(|note| note.agent == Agent::Tool);
         tools.max_by_key(|note| note.pages).filter(|_| exceeds(tool_rate, Floors::seen(seen).tool, usual))

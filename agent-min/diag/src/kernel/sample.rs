@@ -34,6 +34,7 @@ const UNITS_COUNTED: usize = 5;
 /// | `net-errors`, `net-packets` | device | packets, received and sent |
 /// | `oom-kills` | | processes |
 /// | `pids-denied` | unit | processes that could not be started |
+/// | `request-rate` | a finding | such requests in a minute; counted where access logs are read |
 /// | `swap-pages` | | pages, in and out |
 /// | `syn-cookies` | | connections that the queue of half-open ones had no room for |
 /// | `tcp-memory-pressures` | | times |

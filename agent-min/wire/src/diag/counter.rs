@@ -33,6 +33,7 @@ closed_list! {
         NetPackets = "net-packets",
         OomKills = "oom-kills",
         PidsDenied = "pids-denied",
+        RequestRate = "request-rate",
         SwapPages = "swap-pages",
         SynCookies = "syn-cookies",
         TcpMemoryPressures = "tcp-memory-pressures",
