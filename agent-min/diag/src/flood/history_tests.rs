@@ -1,6 +1,6 @@
 //! What a log's own past may excuse, and what is part of that past.
 
-use secmon_wire::diag::Severity;
+use secmon_wire::diag::{FindingId, Severity};
 
 use super::fake::{Hit, common, hit, log, post, quiet, visitor};
 use super::preview::{LATE, LATE_IN_A_ROW};

@@ -1,6 +1,7 @@
 //! What must not change a verdict: how a log is written, cut, or soiled.
 
 use proptest::prelude::*;
+use secmon_wire::diag::FindingId;
 
 use super::fake::{CUSTOM, Hit, common, custom, hit, json, post, quiet, visitor};
 use super::*;

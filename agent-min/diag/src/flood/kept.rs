@@ -18,6 +18,8 @@ pub(super) struct Visitor {
     pub(super) guard: Guard,
     pub(super) by_kind: [u32; KINDS],
     pub(super) probes: Bits,
+    /// The places of the user agents that it used, a bit for each.
+    pub(super) agents: u64,
     pub(super) pace: Pace,
     /// Passwords that were tried in ten seconds.
     pub(super) tries: Pace,

@@ -3,7 +3,7 @@
 use secmon_wire::ActionId;
 use secmon_wire::diag::{FactName, Facts, FindingId, Pattern, PatternField};
 
-use super::kept::{KeyNote, PathNote, Visitor, column};
+use super::kept::{KeyNote, PathNote, column};
 use super::request::Kind;
 use super::state::State;
 use super::verdict::{Charge, Harm, Seen, Verdict, percent};
@@ -173,6 +173,10 @@ fn by_one_visitor(seen: &Seen<'_>, rule: &Rule) -> bool {
     seen.visitors().any(|visitor| {
         let count = visitor.by_kind.get(rule.kind as usize).copied().unwrap_or(0);
         match rule.kind {
+            // A school behind one address forgets passwords, too, but most of it gets in.
+            Kind::Login if count <= visitor.by_kind.get(Kind::LoginOk as usize).copied().unwrap_or(0) => {
+                false
+            }
             // Nobody types that fast.
             Kind::Login if visitor.tries.peak >= TYPED_MAX => true,
             Kind::Ajax => count.min(visitor.pace.peak) >= rule.one_visitor,
@@ -189,29 +193,37 @@ fn is_one(seen: &Seen<'_>, kind: Kind, total: u32) -> bool {
         distinct.saturating_mul(100) >= u64::from(total).saturating_mul(least.saturating_sub(5))
     };
     match kind {
-        Kind::Search => distinct(0, 80),
+        Kind::Search => distinct(0, 80) && !of_people(seen, kind),
         Kind::Bust => {
             distinct(1, 90)
                 && on_few_paths(seen, total)
-                && (seen.harm != Harm::None || !of_one_machine(seen, total))
+                && is_new(seen, kind, total)
+                && !of_people(seen, kind)
         }
-        Kind::Facet => distinct(2, 90) && !of_shoppers(seen),
-        Kind::Post => {
-            seen.harm != Harm::None
-                || seen.state.rates.baseline(kind as usize).is_some() && !of_one_machine(seen, total)
-        }
+        Kind::Facet => distinct(2, 90) && !of_people(seen, kind),
+        Kind::Post => is_new(seen, kind, total) && !of_people(seen, kind),
+        // Where most get in, the others have forgotten their passwords.
+        Kind::Login => total > seen.total(Kind::LoginOk),
         _ => true,
     }
 }
 
-/// Whether those who filter fetch the pictures, too.
-fn of_shoppers(seen: &Seen<'_>) -> bool {
-    let of = |visitor: &Visitor, kind: Kind| visitor.by_kind.get(kind as usize).copied().unwrap_or(0);
-    let filtering = seen.visitors().filter(|visitor| of(visitor, Kind::Facet) > 0);
-    let (filters, files) = filtering.fold((0_u32, 0_u32), |(filters, files), visitor| {
-        (filters.saturating_add(of(visitor, Kind::Facet)), files.saturating_add(of(visitor, Kind::Asset)))
-    });
-    filters > 0 && files >= filters
+/// Whether it does harm; or else wasn't there before, as far as that is known, and is not what one program does.
+fn is_new(seen: &Seen<'_>, kind: Kind, total: u32) -> bool {
+    seen.harm != Harm::None
+        || seen.state.rates.baseline(kind as usize).is_some() && !of_one_machine(seen, total)
+}
+
+/// Whether most of it comes from those who fetch the pictures, too: shoppers who filter, readers whose visit a
+/// program for statistics counts.
+fn of_people(seen: &Seen<'_>, kind: Kind) -> bool {
+    let (mut all, mut theirs) = (0_u32, 0_u32);
+    for visitor in seen.visitors() {
+        let of = |kind: Kind| visitor.by_kind.get(kind as usize).copied().unwrap_or(0);
+        all = all.saturating_add(of(kind));
+        theirs = theirs.saturating_add(if of(Kind::Asset) >= of(kind) { of(kind) } else { 0 });
+    }
+    theirs > all / 2
 }
 
 fn on_few_paths(seen: &Seen<'_>, total: u32) -> bool {

@@ -13,7 +13,7 @@
 use std::net::IpAddr;
 
 use secmon_wire::Threshold;
-use secmon_wire::diag::{Finding, FindingId};
+use secmon_wire::diag::Finding;
 
 mod agent;
 mod answers;

@@ -212,7 +212,8 @@ pub(super) fn request<'a>(line: &Line<'a>, agent: Agent) -> Request<'a> {
     request.cart = path.ends_with(b"/cart/") || find_text(b"add-to-cart=", line.query).is_some();
     request.spared |= agent == Agent::Service && !matches!(request.kind, Kind::Cron)
         || path.starts_with(b"/.well-known/acme-challenge/")
-        || path.starts_with(b"/wc-api/");
+        || path.starts_with(b"/wc-api/")
+        || value(line.query, b"wc-api").is_some();
     request
 }
 

@@ -1,5 +1,5 @@
 use secmon_wire::ActionId;
-use secmon_wire::diag::{Fact, FactName, PatternField, Severity};
+use secmon_wire::diag::{Fact, FactName, FindingId, PatternField, Severity};
 
 use super::fake::{Hit, T, hit, log, post, quiet, visitor};
 use super::*;

@@ -15,6 +15,8 @@ use super::verdict::{Charge, Harm, Seen, Verdict, percent};
 /// The share of the load from which on one visitor, or one crawler, makes a large part of it.
 const SHARE_PERCENT: u64 = 30;
 const TOP: usize = 10;
+/// Programs behind one address that are more than one household has.
+const MANY_BROWSERS: u32 = 5;
 
 /// Requests in a minute that PHP works for, below which nothing is a flood.
 #[derive(Clone, Copy, Debug)]
@@ -133,9 +135,14 @@ fn single(seen: &Seen<'_>, rest: &Rest) -> Option<Verdict> {
     ))
 }
 
-/// Whoever fetches the pictures, too, has a screen: a household, an office, somebody at work.
+/// Whoever fetches the pictures, too, has a screen: a household, somebody at work, or an office with many browsers,
+/// which have most of the files from before.
 fn is_browsing(visitor: &Visitor, count: u32) -> bool {
-    visitor.by_kind.get(Kind::Asset as usize).is_some_and(|assets| assets.saturating_mul(2) >= count)
+    let pages_for_a_file = if visitor.agents.count_ones() >= MANY_BROWSERS { 10 } else { 2 };
+    visitor
+        .by_kind
+        .get(Kind::Asset as usize)
+        .is_some_and(|assets| assets.saturating_mul(pages_for_a_file) >= count)
 }
 
 fn subnet(seen: &Seen<'_>, rest: &Rest) -> Option<Verdict> {
@@ -213,8 +220,9 @@ fn many(seen: &Seen<'_>, rest: &Rest) -> Option<Verdict> {
     let largest = seen.visitors().map(|visitor| rest.of(visitor)).max().unwrap_or(0);
     let assets = seen.state.rates.in_peak(&rest.kinds, Kind::Asset as usize);
     let usual_assets = seen.state.rates.baseline(Kind::Asset as usize).unwrap_or(0);
-    // Files for each hundred pages, now and before.
-    let (files, usual_files) = (percent(assets, rest.rate), percent(usual_assets, usual.max(1)));
+    // Files for each hundred pages: of what has been added now, and before.
+    let added = (assets.saturating_sub(usual_assets), rest.rate.saturating_sub(usual));
+    let (files, usual_files) = (percent(added.0, added.1), percent(usual_assets, usual.max(1)));
     let sources = seen.sources(Kind::Page);
     let facts = Facts::new().number(FactName::Sources, sources).number(FactName::Baseline, usual.into());
     let seen_all = seen.state.rates.total(Tally::Seen as usize);

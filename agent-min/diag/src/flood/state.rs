@@ -16,6 +16,11 @@ use super::whose::{Guard, Whose};
 /// Kinds whose different sources are counted: those before [`Kind::Missing`].
 const SOURCED: usize = Kind::Missing as usize;
 
+/// Any number, so that the two kinds of addresses have nothing to do with each other.
+const OF_IPV6: u64 = 0x5851_f42d_4c95_7f2d;
+/// Visitors whose failed logins are counted.
+const FAILURES: usize = 64;
+
 /// All of it.
 #[derive(Debug)]
 pub(super) struct State {
@@ -44,6 +49,8 @@ pub(super) struct State {
     pub(super) login_sources: Distinct,
     pub(super) logins: u32,
     failures: Top,
+    /// How many of each place's failures were before somebody got in.
+    forgiven: [u32; FAILURES],
     /// The visitor who logged in after the most failures, in the window.
     pub(super) broke_in: Option<(IpAddr, u32, u64)>,
     known: [(u64, u32); 128],
@@ -57,6 +64,7 @@ impl State {
             guard: Guard::Nobodys,
             by_kind: [0; KINDS],
             probes: Bits::default(),
+            agents: 0,
             pace: Pace::default(),
             tries: Pace::default(),
             claims: None,
@@ -85,7 +93,8 @@ impl State {
             missing_paths: Distinct::new(),
             login_sources: Distinct::new(),
             logins: 0,
-            failures: Top::new(64),
+            failures: Top::new(FAILURES as u16),
+            forgiven: [0; FAILURES],
             broke_in: None,
             known: [(0, 0); 128],
         }
@@ -218,12 +227,14 @@ impl State {
                 guard: whose.guard(address),
                 by_kind: [0; KINDS],
                 probes: Bits::default(),
+                agents: 0,
                 pace: Pace::default(),
                 tries: Pace::default(),
                 claims: None,
             };
         }
         add(&mut visitor.by_kind, request.kind);
+        visitor.agents |= 1 << (met & 63);
         if request.kind == Kind::Crawled
             && let Some(Agent::Search(crawler)) = self.agent.get(met).map(|note| note.agent)
         {
@@ -267,13 +278,20 @@ impl State {
         }
         match request.kind {
             Kind::Login => {
-                self.failures.hit(hash);
+                let place = self.failures.hit(hash);
+                if let Some(forgiven) = self.forgiven.get_mut(place.at).filter(|_| place.fresh) {
+                    *forgiven = 0;
+                }
                 self.login_sources.add(hash);
                 self.logins = self.logins.saturating_add(1);
             }
             Kind::LoginOk => {
-                let failed = self.failures.place(hash).and_then(|at| self.failures.get(at));
-                let failed = failed.map_or(0, |key| key.at_least());
+                let place = self.failures.place(hash);
+                let all = place.and_then(|at| self.failures.get(at)).map_or(0, |key| key.at_least());
+                // Of many who share an address, each gets in after few failures.
+                let forgiven = place.and_then(|at| self.forgiven.get_mut(at));
+                let failed =
+                    forgiven.map_or(0, |forgiven| all.saturating_sub(std::mem::replace(forgiven, all)));
                 if self.broke_in.is_none_or(|(_, most, _)| failed > most) {
                     self.broke_in = Some((address, failed, line.time));
                 }
@@ -371,7 +389,8 @@ impl State {
     pub(super) fn hash_address(&self, address: IpAddr) -> u64 {
         match address {
             IpAddr::V4(v4) => hash_number(self.seed, u128::from(v4.to_bits())),
-            IpAddr::V6(v6) => hash_number(!self.seed, v6.to_bits()),
+            // A seed without zeros would make one of all networks, whose lower half is empty.
+            IpAddr::V6(v6) => hash_number(self.seed ^ OF_IPV6, v6.to_bits()),
         }
     }
 
