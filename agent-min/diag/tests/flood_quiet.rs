@@ -208,6 +208,35 @@ fn a_school_that_logs_in_at_eight() {
 }
 
 #[test]
+fn members_who_all_come_when_the_sale_begins() {
+    let mut requests = visitors(0..60, 4, 6);
+    for n in 0..1_200_u64 {
+        let at = 1_800 + n / 5;
+        let member = |request: Request| Request { agent: browser(n), ..request };
+        if n % 6 == 0 {
+            requests.push(member(post(at, somebody(n), "/wp-login.php")));
+        }
+        requests.push(member(Request { status: 302, size: 0, ..post(at + 9, somebody(n), "/wp-login.php") }));
+        requests.extend(view(at + 10, n, "/sale/", 4));
+    }
+    assert_eq!(said(requests), [FindingId::BenignSurge]);
+}
+
+#[test]
+fn a_school_that_logs_in_while_many_try_a_password_each() {
+    let mut requests = visitors(0..60, 4, 6);
+    for n in 0..60_u64 {
+        let pupil = |request: Request| Request { from: "84.20.30.40".into(), agent: browser(n), ..request };
+        requests.push(pupil(Request { status: 302, size: 0, ..post(3_310 + n * 4, "", "/wp-login.php") }));
+        if n % 5 == 0 {
+            requests.push(pupil(post(3_305 + n * 4, "", "/wp-login.php")));
+        }
+    }
+    requests.extend((0..90).map(|n| post(3_305 + n * 3, somebody(200_000 + n), "/wp-login.php")));
+    assert_eq!(said(requests), [FindingId::FloodLoginSlow]);
+}
+
+#[test]
 fn payment_services_that_tell_of_a_sale() {
     let mut requests = visitors(0..60, 10, 6);
     for n in 0..1_500_u64 {

@@ -48,6 +48,8 @@ pub(super) struct State {
     /// Who tried passwords in the hour.
     pub(super) login_sources: Distinct,
     pub(super) logins: u32,
+    /// Who got in in the hour, each time.
+    pub(super) got_in: u32,
     failures: Top,
     /// How many of each place's failures were before somebody got in.
     forgiven: [u32; FAILURES],
@@ -93,6 +95,7 @@ impl State {
             missing_paths: Distinct::new(),
             login_sources: Distinct::new(),
             logins: 0,
+            got_in: 0,
             failures: Top::new(FAILURES as u16),
             forgiven: [0; FAILURES],
             broke_in: None,
@@ -286,6 +289,7 @@ impl State {
                 self.logins = self.logins.saturating_add(1);
             }
             Kind::LoginOk => {
+                self.got_in = self.got_in.saturating_add(1);
                 let place = self.failures.place(hash);
                 let all = place.and_then(|at| self.failures.get(at)).map_or(0, |key| key.at_least());
                 // Of many who share an address, each gets in after few failures.
@@ -424,7 +428,7 @@ impl State {
 
     /// Forgets what was kept for an hour.
     pub(super) fn turn_hour(&mut self) {
-        (self.login_sources, self.logins) = (Distinct::new(), 0);
+        (self.login_sources, self.logins, self.got_in) = (Distinct::new(), 0, 0);
         self.failures.clear();
     }
 }
