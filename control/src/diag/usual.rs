@@ -1,7 +1,7 @@
 //! What is usual on a host, by the looks of former days: a rate that the host often has is no flood: pure.
 //!
 //! The host judges a flood by its log's last two hours. Here it is judged by the days before. That can only excuse:
-//! nothing is found here that the host did not find, and nothing that it found is hidden but a crowd of visitors.
+//! nothing is found here that the host did not find, and nothing that does harm is hidden: it becomes an information.
 //! What is counted on a host that strangers have taken may be wrong, so it excuses no more than is written here,
 //! and of what no site has when it is well it excuses nothing.
 
@@ -34,7 +34,7 @@ const ROWS: &[Row] = &[
 /// Every look at an access log counts these, so a look without them was about something else.
 const PAGES: &str = "flood-distributed";
 
-/// Takes the warning and the action from what is usual on the host; a crowd that is, is not worth a line at all.
+/// Takes the warning and the action from what is usual on the host. What did no harm either is not worth a line at all.
 pub(super) fn excuse(findings: &mut Vec<Finding>, past: &[Sample], now: u64) {
     let excused = |finding: &Finding| {
         let (_, key, most) = ROWS.iter().find(|(id, ..)| *id == finding.id)?;
@@ -44,11 +44,12 @@ pub(super) fn excuse(findings: &mut Vec<Finding>, past: &[Sample], now: u64) {
     };
     findings.retain_mut(|finding| {
         let Some(usual) = excused(finding) else { return true };
+        let harmless = finding.severity == Severity::Info;
         finding.severity = Severity::Info;
         finding.action = None;
         let facts = std::mem::take(&mut finding.facts);
         finding.facts = facts.number(FactName::Baseline, usual);
-        finding.id != FindingId::BenignSurge
+        !harmless
     });
 }
 
