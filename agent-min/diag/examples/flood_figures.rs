@@ -1,4 +1,4 @@
-//! How fast a log is judged, beside what `wc -l` and `awk` need for counting the same file, and the memory that the
+//! How fast a log is judged, beside what memchr, `wc -l` and `awk` need for counting the same lines, and the memory that the
 //! pass keeps: `cargo run --release -p secmon-diag --example flood_figures -- [MEGABYTES] [DIRECTORY]`.
 //!
 //! All times are times of the processor, so that what else runs on the machine disturbs little.
@@ -42,6 +42,8 @@ fn main() -> ExitCode {
             memory = judged.memory;
         });
         show("judged, in memory", seconds, Some(memory));
+        let count = || assert_eq!(memchr::memchr_iter(b'\n', &log).count(), lines, "the same lines");
+        show("lines found by memchr, in memory", best(count), None);
         show("read in pieces of 64 KiB, not looked at", best(|| read_only(&path)), None);
         show("wc -l", best(|| run(Command::new("wc").arg("-l").arg(&path))), None);
         let count = "{ n[$1]++ } END { for (k in n) if (n[k] > m) m = n[k]; print m }";
