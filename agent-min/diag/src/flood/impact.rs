@@ -8,7 +8,8 @@ use crate::host::Host;
 use crate::kernel;
 use crate::stack::Stack;
 
-/// Looks at PHP's queue, at how many of its workers and of the web server's connections are in use, and at who is connected past Cloudflare.
+/// Looks at PHP's queue, at how many of its workers and of the web server's connections are in use, and at who is
+/// connected past Cloudflare.
 pub fn impact(host: &dyn Host, stack: &Stack) -> Impact {
     let before = kernel::local_pools(host, stack);
     // Seen by the check of the queues, which says it on its own account.
