@@ -30,8 +30,7 @@ pub fn redacted(line: &[u8]) -> heapless::String<EVIDENCE_LINE_MAX> {
         let space = if at == 0 { "" } else { " " };
         let shown = if hide_next && !word.is_empty() { HIDDEN.to_owned() } else { redacted_word(word) };
         hide_next = names_a_secret(word.trim_end_matches([':', '='])) && word.ends_with([':', '='])
-            || word.eq_ignore_ascii_case("bearer")
-            || word.eq_ignore_ascii_case("basic");
+            || ["basic", "bearer"].iter().any(|scheme| bare(word).eq_ignore_ascii_case(scheme));
         for c in space.chars().chain(shown.chars()) {
             let c = if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
             if out.push(c).is_err() {
@@ -88,8 +87,13 @@ fn redacted_word(word: &str) -> String {
     out
 }
 
+/// Without what a word is wrapped in.
+fn bare(word: &str) -> &str {
+    word.trim_matches(['"', '\'', '[', '(', '{'])
+}
+
 fn names_a_secret(name: &str) -> bool {
-    let name = name.trim_matches(['"', '\'', '[', '(', '{']).to_ascii_lowercase();
+    let name = bare(name).to_ascii_lowercase();
     SECRET_WORDS.iter().any(|word| name.ends_with(word))
 }
 
@@ -104,6 +108,7 @@ mod tests {
             ("nginx: [emerg] unknown directive \"bogus\" in /etc/nginx/conf.d/bad.conf:1", None),
             ("DB_PASSWORD=hunter2 and user=me", Some("DB_PASSWORD=*** and user=me")),
             ("Authorization: Bearer abc.def", Some("Authorization: *** ***")),
+            ("header \"Bearer abc.def\" refused", Some("header \"Bearer *** refused")),
             ("Cookie: wordpress_logged_in=abc", Some("Cookie: ***")),
             ("GET /?s=secret&x=1 HTTP/1.1", Some("GET /?*** HTTP/1.1")),
             ("\"GET /a?token=1\", upstream", Some("\"GET /a?***\", upstream")),
