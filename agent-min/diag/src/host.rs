@@ -38,7 +38,9 @@ pub trait Host: Sync {
     /// The file system that the path is on.
     fn filesystem(&self, path: &str) -> Result<Filesystem, Denied>;
 
-    /// A connection, whose reads and writes end in [`std::io::ErrorKind::TimedOut`] after `time` each.
+    /// A connection. Making it takes `time` at most, and so does everything on it together, until it is allowed more:
+    /// then reads and writes end in [`TimedOut`](std::io::ErrorKind::TimedOut) or
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock).
     fn connect(&self, to: &Endpoint, time: Duration) -> Result<Box<dyn Stream>, Denied>;
 
     /// Sends one datagram and waits for one answer from the same address; its length.
@@ -60,17 +62,15 @@ pub trait Host: Sync {
     /// The certificates that a server shows for a name, leaf first, in DER. They are not verified.
     fn certificates(&self, to: SocketAddr, name: &str, time: Duration) -> Result<Vec<Vec<u8>>, Denied>;
 
-    /// The addresses that the host itself finds for a name.
-    fn resolve(&self, name: &str, time: Duration) -> Result<Vec<SocketAddr>, Denied>;
-
     /// How well the kernel thinks that its clock is (adjtimex(2)).
     fn clock_state(&self) -> Result<ClockState, Denied>;
 }
 
 /// A connection.
-pub trait Stream: Read + Write {}
-
-impl<T: Read + Write> Stream for T {}
+pub trait Stream: Read + Write {
+    /// What follows may take this long, all of it together, however little each read brings.
+    fn allow(&mut self, time: Duration);
+}
 
 /// Why something could not be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

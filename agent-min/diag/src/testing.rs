@@ -223,10 +223,6 @@ impl Host for FakeHost {
         Err(Denied::Unsupported)
     }
 
-    fn resolve(&self, _: &str, _: Duration) -> Result<Vec<SocketAddr>, Denied> {
-        Err(Denied::Unsupported)
-    }
-
     fn clock_state(&self) -> Result<ClockState, Denied> {
         Err(Denied::Unsupported)
     }
@@ -317,10 +313,6 @@ impl Host for ThisHost {
         Err(Denied::Unsupported)
     }
 
-    fn resolve(&self, _: &str, _: Duration) -> Result<Vec<SocketAddr>, Denied> {
-        Err(Denied::Unsupported)
-    }
-
     fn clock_state(&self) -> Result<ClockState, Denied> {
         Err(Denied::Unsupported)
     }
@@ -332,5 +324,21 @@ fn why(error: &std::io::Error) -> Denied {
         std::io::ErrorKind::PermissionDenied => Denied::Permission,
         std::io::ErrorKind::ConnectionRefused => Denied::Refused,
         _ => Denied::Failed,
+    }
+}
+
+impl Stream for std::io::Cursor<Vec<u8>> {
+    fn allow(&mut self, _: Duration) {}
+}
+
+impl Stream for std::net::TcpStream {
+    fn allow(&mut self, time: Duration) {
+        self.set_read_timeout(Some(time)).expect("some time");
+    }
+}
+
+impl Stream for std::os::unix::net::UnixStream {
+    fn allow(&mut self, time: Duration) {
+        self.set_read_timeout(Some(time)).expect("some time");
     }
 }

@@ -12,6 +12,7 @@ use secmon_sys::clock::wall_seconds;
 use secmon_sys::probe;
 use secmon_sys::wait::{Alone, pause};
 
+use super::timed::Timed;
 use super::{client, tls};
 
 /// A read of a file is never longer than this, whatever a check asks for.
@@ -38,12 +39,11 @@ impl RealHost {
         if time.is_zero() { Err(Denied::Timeout) } else { Ok(time) }
     }
 
-    fn open_tcp(&self, to: SocketAddr, time: Duration) -> Result<TcpStream, Denied> {
+    fn open_tcp(&self, to: SocketAddr, time: Duration) -> Result<Timed, Denied> {
         let time = self.within(time)?;
+        let until = Instant::now() + time;
         let stream = TcpStream::connect_timeout(&to, time).map_err(denied)?;
-        stream.set_read_timeout(Some(time)).map_err(denied)?;
-        stream.set_write_timeout(Some(time)).map_err(denied)?;
-        Ok(stream)
+        Ok(Timed::tcp(stream, until, self.until))
     }
 }
 
@@ -121,13 +121,15 @@ impl Host for RealHost {
     fn connect(&self, to: &Endpoint, time: Duration) -> Result<Box<dyn Stream>, Denied> {
         match to {
             Endpoint::Unix(path) => {
-                let stream = probe::connect_local(Path::new(path), self.within(time)?);
+                let time = self.within(time)?;
+                let until = Instant::now() + time;
+                let stream = probe::connect_local(Path::new(path), time);
                 // A queue that is full is the answer here, and no wait.
                 let stream = stream.map_err(|e| match e.kind() {
                     io::ErrorKind::WouldBlock => Denied::Full,
                     _ => denied(e),
                 })?;
-                Ok(Box::new(stream))
+                Ok(Box::new(Timed::local(stream, until, self.until)))
             }
             Endpoint::Tcp(address) => Ok(Box::new(self.open_tcp(*address, time)?)),
         }
@@ -173,11 +175,6 @@ impl Host for RealHost {
         Ok(tls::open(tcp, name).map_err(denied)?.shown)
     }
 
-    fn resolve(&self, name: &str, _each_question_has_its_own: Duration) -> Result<Vec<SocketAddr>, Denied> {
-        let found = secmon_diag::probe::names::lookup(self, name)?;
-        Ok(found.into_iter().map(|address| SocketAddr::new(address, 0)).collect())
-    }
-
     fn clock_state(&self) -> Result<ClockState, Denied> {
         let state = probe::clock_state().map_err(denied)?;
         Ok(ClockState { synchronized: state.synchronized, max_error_us: state.max_error_us })
@@ -203,3 +200,7 @@ fn denied(error: io::Error) -> Denied {
         _ => Denied::Failed,
     }
 }
+
+#[cfg(test)]
+#[path = "host_tests.rs"]
+mod tests;

@@ -10,6 +10,7 @@ mod host;
 mod order;
 mod pool;
 mod tasks;
+mod timed;
 mod tls;
 
 use std::fmt::Display;

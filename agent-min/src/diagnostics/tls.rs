@@ -1,24 +1,24 @@
 //! A TLS client that takes any certificate: it looks at what a server shows, and trusts nothing that it says.
 
 use std::io;
-use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned};
+use rustls::{AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, Error, PeerIncompatible, SignatureScheme, StreamOwned};
 
+use super::timed::Timed;
 use crate::net::provider;
 
 /// A connection, and the certificates that were shown on it, leaf first.
 #[derive(Debug)]
 pub(super) struct Session {
-    pub(super) stream: StreamOwned<ClientConnection, TcpStream>,
+    pub(super) stream: StreamOwned<ClientConnection, Timed>,
     pub(super) shown: Vec<Vec<u8>>,
 }
 
 /// Makes the handshake for `name`.
-pub(super) fn open(mut tcp: TcpStream, name: &str) -> io::Result<Session> {
+pub(super) fn open(mut tcp: Timed, name: &str) -> io::Result<Session> {
     let camera = Arc::new(Camera::default());
     let versions = &[&rustls::version::TLS13];
     let config = ClientConfig::builder_with_provider(Arc::new(provider()))
@@ -30,10 +30,22 @@ pub(super) fn open(mut tcp: TcpStream, name: &str) -> io::Result<Session> {
     let name = ServerName::try_from(name.to_owned()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let mut connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
     while connection.is_handshaking() {
-        connection.complete_io(&mut tcp)?;
+        connection.complete_io(&mut tcp).map_err(told)?;
     }
     let shown = std::mem::take(&mut *camera.0.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(Session { stream: StreamOwned::new(connection, tcp), shown })
+}
+
+/// A server that speaks TLS 1.2 at most says so, or goes on with it; either way it isn't broken.
+fn told(error: io::Error) -> io::Error {
+    use PeerIncompatible::{ServerDoesNotSupportTls12Or13, ServerTlsVersionIsDisabledByOurConfig};
+    match error.get_ref().and_then(|cause| cause.downcast_ref()) {
+        Some(
+            Error::AlertReceived(AlertDescription::ProtocolVersion)
+            | Error::PeerIncompatible(ServerDoesNotSupportTls12Or13 | ServerTlsVersionIsDisabledByOurConfig),
+        ) => io::ErrorKind::Unsupported.into(),
+        _ => error,
+    }
 }
 
 /// Takes down what is shown.

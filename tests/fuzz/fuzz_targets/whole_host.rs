@@ -199,10 +199,6 @@ impl Host for MadeUp<'_> {
         Ok(std::iter::once(leaf).chain(self.get("tls above").ok().map(<[u8]>::to_vec)).collect())
     }
 
-    fn resolve(&self, _: &str, _: Duration) -> Result<Vec<SocketAddr>, Denied> {
-        Err(Denied::Absent)
-    }
-
     fn clock_state(&self) -> Result<ClockState, Denied> {
         Ok(ClockState { synchronized: self.get("clock").is_ok(), max_error_us: 1_000 })
     }
@@ -211,6 +207,10 @@ impl Host for MadeUp<'_> {
 /// A service that says what it says, whatever it is told.
 struct Said {
     answer: Cursor<Vec<u8>>,
+}
+
+impl Stream for Said {
+    fn allow(&mut self, _: Duration) {}
 }
 
 impl std::io::Read for Said {

@@ -232,10 +232,6 @@ impl Host for FakeHost {
         Err(Denied::Unsupported)
     }
 
-    fn resolve(&self, _: &str, _: Duration) -> Result<Vec<SocketAddr>, Denied> {
-        Err(Denied::Unsupported)
-    }
-
     fn clock_state(&self) -> Result<ClockState, Denied> {
         Err(Denied::Unsupported)
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::agent::Crawler;
 use super::probes::Identity;
 use crate::host::{Denied, Host};
+use crate::probe::names::lookup;
 
 /// Addresses that are checked in one run, and the time for each question.
 const CHECKS_MAX: usize = 4;
@@ -64,8 +65,8 @@ impl<'h> Checker<'h> {
         };
         let is_theirs = |name: &&String| claim.names().iter().any(|ending| name.ends_with(ending));
         let Some(name) = names.iter().find(is_theirs) else { return Some(Identity::False) };
-        match self.host.resolve(name, TIME) {
-            Ok(addresses) if addresses.iter().any(|found| found.ip().to_canonical() == address) => {
+        match lookup(self.host, name) {
+            Ok(addresses) if addresses.iter().any(|found| *found == address) => {
                 Some(Identity::Real)
             }
             Ok(_) | Err(Denied::Absent) => Some(Identity::False),

@@ -187,27 +187,34 @@ impl Host for FakeHost {
     }
 
     fn ask(&self, _: SocketAddr, question: &[u8], answer: &mut [u8], _: Duration) -> Result<usize, Denied> {
-        let of = |address: &str| -> Vec<u8> {
-            let labels = address.split('.').rev().flat_map(|octet| {
-                std::iter::once(octet.len() as u8).chain(octet.bytes()).collect::<Vec<_>>()
-            });
-            labels.collect()
+        let asked = &question[12..question.len() - 4];
+        let in_labels = |name: &str| -> Vec<u8> {
+            let labels = name.split('.').flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat());
+            labels.chain([0]).collect()
         };
-        let Some((_, name, _)) =
-            self.names.iter().find(|(address, ..)| question[12..].starts_with(&of(address)))
-        else {
-            return Err(Denied::Timeout);
+        let reversed = |address: &str| {
+            let octets: Vec<&str> = address.split('.').rev().collect();
+            in_labels(&format!("{}.in-addr.arpa", octets.join(".")))
+        };
+        let is_reverse = question[question.len() - 3] == 12;
+        let known = self.names.iter().find(|(address, name, _)| {
+            if is_reverse { reversed(address) == asked } else { in_labels(name) == asked }
+        });
+        let record = match known {
+            Some((_, name, _)) if is_reverse && !name.is_empty() => in_labels(name),
+            Some((_, _, to)) if !is_reverse && !to.is_empty() => {
+                to.split('.').map(|octet| octet.parse().expect("an octet")).collect()
+            }
+            None if is_reverse => return Err(Denied::Timeout),
+            _ => Vec::new(),
         };
         let mut out = question.to_vec();
-        (out[2], out[3]) = (0x81, if name.is_empty() { 0x83 } else { 0x80 });
-        if !name.is_empty() {
+        (out[2], out[3]) = (0x81, if record.is_empty() { 0x83 } else { 0x80 });
+        if !record.is_empty() {
             out[7] = 1;
-            out.extend([0xc0, 12, 0, 12, 0, 1, 0, 0, 0, 60, 0, name.len() as u8 + 2]);
-            for label in name.split('.') {
-                out.push(label.len() as u8);
-                out.extend(label.bytes());
-            }
-            out.push(0);
+            let kind = question[question.len() - 3];
+            out.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 60, 0, record.len() as u8]);
+            out.extend(record);
         }
         answer[..out.len()].copy_from_slice(&out);
         Ok(out.len())
@@ -223,13 +230,6 @@ impl Host for FakeHost {
 
     fn certificates(&self, _: SocketAddr, _: &str, _: Duration) -> Result<Vec<Vec<u8>>, Denied> {
         Err(Denied::Unsupported)
-    }
-
-    fn resolve(&self, name: &str, _: Duration) -> Result<Vec<SocketAddr>, Denied> {
-        let known = self.names.iter().filter(|(_, known, to)| *known == name && !to.is_empty());
-        let found: Vec<_> =
-            known.map(|(_, _, to)| SocketAddr::new(to.parse().expect("an address"), 0)).collect();
-        if found.is_empty() { Err(Denied::Absent) } else { Ok(found) }
     }
 
     fn clock_state(&self) -> Result<ClockState, Denied> {

@@ -9,7 +9,7 @@ use secmon_wire::diag::{Check, FactName, Facts, Finding, FindingId, Severity, Wh
 use secmon_wire::{ActionId, Threshold};
 
 use super::certificate::Certificate;
-use super::{NAMELESS, allowed, name_of, pem, why};
+use super::{NAMELESS, allowed, name_of, not_asked, pem, why};
 use crate::Notes;
 use crate::host::{Denied, Host};
 use crate::stack::{Site, Stack};
@@ -45,7 +45,7 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
             // It may be there to refuse whoever asks for no other name (nginx: `ssl_reject_handshake`).
             Err(Denied::Failed) if name == NAMELESS => continue,
             Err(denied) => {
-                notes.skipped(Check::Certificates, why(denied), name);
+                not_asked(Check::Certificates, denied, name, notes);
                 continue;
             }
         };

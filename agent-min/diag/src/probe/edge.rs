@@ -7,7 +7,7 @@ use secmon_wire::diag::{Check, FactName, Facts, Finding, FindingId, Severity, Wh
 
 use super::certificate::Certificate;
 use super::url::Url;
-use super::{AGAIN_AFTER, allowed, clock, names, origin, why};
+use super::{AGAIN_AFTER, allowed, clock, names, not_asked, origin, why};
 use crate::Notes;
 use crate::host::{Denied, Fetch, Host, Page};
 use crate::networks::is_cloudflare;
@@ -48,7 +48,7 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
                 judge(host, site, (name, edge), &page, notes);
             }
             Err(Denied::Timeout) => judge_silence(host, site, (name, edge), notes),
-            Err(denied) => notes.skipped(Check::Edge, why(denied), name),
+            Err(denied) => not_asked(Check::Edge, denied, name, notes),
         }
     }
 }
@@ -107,7 +107,7 @@ fn judge_52x(host: &dyn Host, site: &Site, (name, edge): (&str, IpAddr), code: u
     match get(host, edge, &home(name)) {
         Ok(again) if again.status == code => {}
         Ok(_) => return,
-        Err(denied) => return notes.skipped(Check::Edge, why(denied), name),
+        Err(denied) => return not_asked(Check::Edge, denied, name, notes),
     }
     if code == STRICT_REFUSES && shows_self_signed(host, site, name) {
         let facts = Facts::new().text(FactName::Host, name);

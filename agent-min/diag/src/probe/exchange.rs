@@ -18,12 +18,15 @@ impl<'h> Exchange<'h> {
     /// Connects; all that follows must end within `time`.
     pub(super) fn open(host: &'h dyn Host, to: &Endpoint, time: Duration) -> Result<Self, Denied> {
         let until = host.elapsed().saturating_add(time);
-        Ok(Self { host, stream: host.connect(to, time)?, until })
+        let mut stream = host.connect(to, time)?;
+        stream.allow(until.saturating_sub(host.elapsed()));
+        Ok(Self { host, stream, until })
     }
 
     /// What follows may take this long again.
     pub(super) fn allow(&mut self, time: Duration) {
         self.until = self.host.elapsed().saturating_add(time);
+        self.stream.allow(time);
     }
 
     /// Sends all of it.

@@ -30,8 +30,9 @@ pub mod url;
 
 use std::time::Duration;
 
-use secmon_wire::diag::WhyNotChecked;
+use secmon_wire::diag::{Check, WhyNotChecked};
 
+use crate::Notes;
 use crate::host::{Denied, Endpoint, Host};
 use crate::stack::Site;
 
@@ -58,6 +59,16 @@ const fn why(denied: Denied) -> WhyNotChecked {
         Denied::Timeout => WhyNotChecked::Timeout,
         Denied::Unsupported => WhyNotChecked::Unsupported,
         Denied::Refused | Denied::Full | Denied::Failed => WhyNotChecked::Failed,
+    }
+}
+
+/// A site couldn't be asked. Where this build can't, that is for want of its protocol's older version.
+fn not_asked(what: Check, denied: Denied, name: &str, notes: &mut Notes) {
+    match denied {
+        Denied::Unsupported => {
+            notes.skipped(what, WhyNotChecked::Unsupported, &format!("{name}: TLS 1.2 only"));
+        }
+        denied => notes.skipped(what, why(denied), name),
     }
 }
 

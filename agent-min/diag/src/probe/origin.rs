@@ -7,7 +7,7 @@ use secmon_wire::diag::{Check, FactName, Facts, Finding, FindingId, Severity, Wh
 
 use super::page::{Verdict, judge};
 use super::url::Url;
-use super::{AGAIN_AFTER, NAMELESS, allowed, name_of, why};
+use super::{AGAIN_AFTER, NAMELESS, allowed, name_of, not_asked, why};
 use crate::Notes;
 use crate::host::{Denied, Fetch, Host, Page};
 use crate::stack::{Listen, Site, Stack};
@@ -64,7 +64,7 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
             }
             // Who takes all that nobody else does may well hang up on it (nginx: `return 444`).
             Err(Denied::Failed) if name == NAMELESS => {}
-            Err(denied) => notes.skipped(Check::Origin, why(denied), name),
+            Err(denied) => not_asked(Check::Origin, denied, name, notes),
         }
     }
     if troubled.is_empty() {
@@ -75,7 +75,7 @@ pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
         match look(host, site, name, HOME) {
             Ok(again) if again.same_trouble(&first) => report(host, site, name, &again, notes),
             Ok(_) => {}
-            Err(denied) => notes.skipped(Check::Origin, why(denied), name),
+            Err(denied) => not_asked(Check::Origin, denied, name, notes),
         }
     }
 }

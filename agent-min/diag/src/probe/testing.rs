@@ -153,10 +153,6 @@ impl Host for Fake {
         self.waited((self.certificates)(name, self.elapsed()), time)
     }
 
-    fn resolve(&self, _: &str, _: Duration) -> Result<Vec<SocketAddr>, Denied> {
-        Err(Denied::Unsupported)
-    }
-
     fn clock_state(&self) -> Result<ClockState, Denied> {
         self.clock_state
     }
@@ -197,6 +193,10 @@ impl Write for Scripted {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+impl Stream for Scripted {
+    fn allow(&mut self, _: Duration) {}
 }
 
 /// This machine, with real sockets and real time.
@@ -284,10 +284,6 @@ impl Host for Loopback {
     }
 
     fn certificates(&self, _: SocketAddr, _: &str, _: Duration) -> Result<Vec<Vec<u8>>, Denied> {
-        Err(Denied::Unsupported)
-    }
-
-    fn resolve(&self, _: &str, _: Duration) -> Result<Vec<SocketAddr>, Denied> {
         Err(Denied::Unsupported)
     }
 
