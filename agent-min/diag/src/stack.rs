@@ -152,8 +152,6 @@ pub struct Database {
     pub error_log: Option<String>,
     /// Bytes of its buffer pool.
     pub buffer_pool: u64,
-    /// The most connections, if the configuration says.
-    pub max_connections: Option<u64>,
 }
 
 impl Stack {

@@ -51,7 +51,10 @@ fn an_answer_in_drops_gets_no_more_time_than_none() {
     let cut = page(dripping(b"HTTP/1.1 200 OK\r\n\r\n")).expect("a page");
     assert!(cut.body.starts_with(b"xx") && cut.body.len() < 100);
     // A record of TLS that is about to come.
-    assert_eq!(host.certificates(dripping(b"\x16\x03\x03\x3f\xff"), "acme.example", GIVEN), Err(Denied::Timeout));
+    assert_eq!(
+        host.certificates(dripping(b"\x16\x03\x03\x3f\xff"), "acme.example", GIVEN),
+        Err(Denied::Timeout)
+    );
     assert!(begun.elapsed() < MORE, "{:?}", begun.elapsed());
 }
 
@@ -76,7 +79,8 @@ fn a_conversation_in_drops_ends_with_its_time_and_goes_on_where_more_is_allowed(
 #[test]
 fn nothing_lasts_longer_than_the_run() {
     let begun = Instant::now();
-    let mut stream = RealHost::new(begun + GIVEN).connect(&Endpoint::Tcp(dripping(b"")), MORE * 9).expect("a connection");
+    let mut stream =
+        RealHost::new(begun + GIVEN).connect(&Endpoint::Tcp(dripping(b"")), MORE * 9).expect("a connection");
     stream.allow(MORE * 9);
     read_all(&mut *stream);
     assert!(begun.elapsed() < MORE);
@@ -114,12 +118,16 @@ impl Drop for Server {
 #[test]
 fn a_server_that_speaks_tls_1_2_only_is_not_asked_and_not_broken() {
     let (old, new) = (Server::start("-tls1_2"), Server::start("-tls1_3"));
-    let shown = |server: &Server| host().certificates(server.1, "acme.example", MORE).map(|shown| shown.len());
+    let shown =
+        |server: &Server| host().certificates(server.1, "acme.example", MORE).map(|shown| shown.len());
     assert_eq!((shown(&old), shown(&new)), (Err(Denied::Unsupported), Ok(1)));
     let page = Fetch { to: old.1, tls: true, host: "acme.example", path: "/" };
     assert_eq!(host().fetch(&page, MORE), Err(Denied::Unsupported));
     // What doesn't speak TLS at all is another matter.
-    assert_eq!(host().certificates(dripping(b"HTTP/1.1 400 \r\n"), "acme.example", MORE), Err(Denied::Failed));
+    assert_eq!(
+        host().certificates(dripping(b"HTTP/1.1 400 \r\n"), "acme.example", MORE),
+        Err(Denied::Failed)
+    );
 }
 
 #[test]
@@ -127,8 +135,5 @@ fn a_server_that_answers_in_tls_1_2_whatever_it_is_asked_is_too_old_as_well() {
     // A ServerHello of 38 bytes: its version, random, no session, a suite, no compression, and no extensions.
     let hello = [&[3, 3][..], &[7; 32], &[0], &[0xc0, 0x2b], &[0]].concat();
     let record = [&[0x16, 3, 3, 0, 42, 2, 0, 0, 38][..], &hello].concat();
-    assert_eq!(
-        host().certificates(dripping(record.leak()), "acme.example", MORE),
-        Err(Denied::Unsupported)
-    );
+    assert_eq!(host().certificates(dripping(record.leak()), "acme.example", MORE), Err(Denied::Unsupported));
 }

@@ -15,7 +15,7 @@ mod table;
 pub use cause::{Advice, Conclusion, conclude};
 pub use counter::{Counter, CounterId, Counters};
 pub use fact::{Fact, FactName, Facts, Quantity};
-pub use finding::{Finding, Severity};
+pub use finding::{Finding, Part, Severity};
 pub use flood::{FLOOD_SOURCES_MAX, Flood, Pattern, PatternField, Source, Window};
 pub use report::{Check, NotChecked, Report, ReportWriter, Skipped, WhyNotChecked};
 pub use table::{Entry, FindingId, WhyNot};

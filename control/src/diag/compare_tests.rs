@@ -101,7 +101,6 @@ const TABLE: &[Case] = {
         // These say something only beside others.
         (UnitOomKills, 60, 1, None),
         (FpmMaxChildren, 60, 9, None),
-        (DbLockWaits, 60, 9_999, None),
         (DbUptime, 60, 60, None),
         (Instance, 60, 60, None),
         (DiskFree, 60, 60, None),

@@ -3,7 +3,7 @@
 //! What a log or a configuration file of a host says was written by anybody. Set apart, a chat makes neither a link
 //! nor a command of it. Each line begins with words of ours, so that none is ever taken for a prepared approval.
 
-use secmon_wire::diag::{Advice, Fact, FactName, Facts, Finding, Severity};
+use secmon_wire::diag::{Advice, Fact, FactName, Facts, Finding, Part as Shown, Severity};
 
 use super::Judged;
 use crate::chat::Part;
@@ -35,24 +35,15 @@ pub(super) fn foreign(text: &str) -> Part {
 
 /// The catalogue's sentence with the facts in their places.
 pub(super) fn sentence(finding: &Finding) -> Line {
-    let mut line = Line::new();
-    let mut rest = finding.id.entry().sentence;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}').unwrap_or((after, ""));
-        let name = FactName::new(name);
-        line.push(words(before));
-        line.push(match name.and_then(|name| finding.facts.get(name)) {
-            Some(Fact::Text(text)) => foreign(text),
-            Some(Fact::Number(_)) => {
-                let shown = name.and_then(|name| Some(finding.facts.shown(name)?.to_string()));
-                words(shown.unwrap_or_default())
-            }
-            None => words("?"),
-        });
-        rest = after;
-    }
-    line.push(words(rest));
-    line
+    let part = |part: Shown<'_>| match part {
+        Shown::Words(text) => words(text),
+        Shown::Fact(_, Fact::Text(text)) => foreign(text),
+        Shown::Fact(name, Fact::Number(_)) => {
+            words(finding.facts.shown(name).map(|shown| shown.to_string()).unwrap_or_default())
+        }
+        Shown::Unknown => words("?"),
+    };
+    finding.sentence().map(part).collect()
 }
 
 /// A cause in one line: how bad, what, since when; at most `limit` characters.

@@ -49,7 +49,6 @@ pub(crate) fn read(files: &mut Files<'_>) -> Option<Database> {
         error_log: settings.error_log.map(|path| below(&data, &path)),
         data: Some(data),
         buffer_pool: settings.buffer_pool.unwrap_or(BUFFER_POOL),
-        max_connections: settings.max_connections,
     })
 }
 
@@ -80,7 +79,6 @@ struct Settings {
     data: Option<String>,
     error_log: Option<String>,
     buffer_pool: Option<u64>,
-    max_connections: Option<u64>,
 }
 
 impl Settings {
@@ -131,7 +129,6 @@ impl Settings {
             // Without a value it is a file in the data directory, named after the host.
             "log_error" => self.error_log = text().filter(|path| path != "stderr"),
             "innodb_buffer_pool_size" => self.buffer_pool = bytes(value),
-            "max_connections" => self.max_connections = value.parse().ok(),
             _ => {}
         }
     }
@@ -159,7 +156,7 @@ mod tests {
             .file(
                 "/etc/mysql/mariadb.conf.d/50-server.cnf",
                 "[mysqld]\ndatadir = /srv/db\nlog_error = error.log\nmax-connections = 40\n\
-                 innodb-buffer-pool-size = 1G\n[mysqldump]\nmax_connections = 1\n",
+                 innodb-buffer-pool-size = 1G\n[mysqldump]\nport = 1\n",
             )
             .file(
                 "/etc/mysql/mariadb.conf.d/90-own.cnf",
@@ -175,7 +172,6 @@ mod tests {
                 data: Some("/srv/db".into()),
                 error_log: Some("/srv/db/error.log".into()),
                 buffer_pool: 256 << 20,
-                max_connections: Some(40),
             }
         );
     }
@@ -199,6 +195,6 @@ mod tests {
         assert_eq!((db.kind, db.unit.as_str()), (DatabaseKind::MySql, "mysqld"));
         assert_eq!(db.listen, Endpoint::Unix("/var/lib/mysql/mysql.sock".into()));
         assert_eq!(db.error_log.as_deref(), Some("/var/log/mysql/mysqld.log"));
-        assert_eq!((db.buffer_pool, db.max_connections), (128 << 20, None));
+        assert_eq!(db.buffer_pool, 128 << 20);
     }
 }

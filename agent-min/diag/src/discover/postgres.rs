@@ -51,7 +51,7 @@ fn one_postgres(
 ) -> Database {
     let text = files.read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let (mut port, mut directory, mut buffers, mut connections) = (5432_u16, None, None, None);
+    let (mut port, mut directory, mut buffers) = (5432_u16, None, None);
     let mut data = data;
     for text in text.lines() {
         match line(text) {
@@ -61,7 +61,6 @@ fn one_postgres(
                     value.split(',').map(str::trim).find(|path| path.starts_with('/')).map(str::to_owned);
             }
             Some(Line::Setting("shared_buffers", value)) => buffers = bytes(value),
-            Some(Line::Setting("max_connections", value)) => connections = value.parse().ok(),
             Some(Line::Setting("data_directory", value)) if value.starts_with('/') => {
                 value.clone_into(&mut data)
             }
@@ -76,7 +75,6 @@ fn one_postgres(
         data: Some(data),
         error_log: log,
         buffer_pool: buffers.unwrap_or(BUFFER_POOL),
-        max_connections: connections,
     }
 }
 
@@ -104,7 +102,6 @@ mod tests {
                 data: Some("/srv/pg".into()),
                 error_log: Some("/var/log/postgresql/postgresql-15-main.log".into()),
                 buffer_pool: 128 << 20,
-                max_connections: Some(100),
             }
         );
         assert_eq!(databases[1].unit, "postgresql-16");

@@ -17,7 +17,6 @@ fn database(kind: DatabaseKind) -> Database {
         data: Some("/var/lib/mysql".into()),
         error_log: None,
         buffer_pool: 0,
-        max_connections: None,
     }
 }
 

@@ -119,7 +119,6 @@ fn a_quota_that_php_complains_of_is_the_databases_full_disk() {
         data: None,
         error_log: None,
         buffer_pool: 0,
-        max_connections: None,
     });
     assert_eq!(ids(&run(&host, &stack)), [FindingId::DbDiskFull]);
 }
@@ -160,7 +159,6 @@ fn a_database_that_has_refused_our_account_today_is_not_asked_again_while_somebo
         data: None,
         error_log: Some("/db.log".into()),
         buffer_pool: 0,
-        max_connections: None,
     };
     let refused = |user: &str| {
         format!(

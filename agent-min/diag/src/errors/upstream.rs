@@ -17,6 +17,7 @@ use super::{NOW_S, START_S};
 use crate::Notes;
 use crate::discover::Details;
 use crate::host::{Denied, Endpoint, Host};
+use crate::probe::THE_SITE;
 use crate::stack::{Stack, WebKind};
 
 const FIVE_MINUTES_S: u64 = 300;
@@ -226,7 +227,7 @@ fn shown_host(hosts: &Tallies, stack: &Stack) -> String {
     let named = hosts.most().map(|(name, _)| name).unwrap_or_default();
     let mut names = stack.sites.iter().flat_map(|site| &site.names);
     let known = names.clone().find(|name| *name == named);
-    known.or_else(|| names.next()).map_or_else(|| "the site".to_owned(), Clone::clone)
+    known.or_else(|| names.next()).map_or_else(|| THE_SITE.to_owned(), Clone::clone)
 }
 
 /// Whether a socket was made anew since, or anybody may connect to it now.

@@ -39,7 +39,6 @@ fn stack() -> Stack {
         data: Some("/data/mysql".to_owned()),
         error_log: None,
         buffer_pool: 0,
-        max_connections: None,
     };
     Stack { databases: vec![database], units: vec!["mariadb.service".to_owned()], ..Stack::default() }
 }

@@ -10,7 +10,9 @@ use super::postgres_packets::Said;
 use super::{AGAIN_AFTER, address, mysql, postgres, why};
 use crate::Notes;
 use crate::errors::must_not_be_asked;
-use crate::host::{Denied, Host};
+use crate::host::{Denied, Endpoint, Host};
+use crate::kernel::sock_diag::{Family, bit, tcp_message, tcp_request};
+use crate::kernel::sockets::{Socket, state};
 use crate::stack::{Database, DatabaseKind, Stack};
 
 /// More servers than this are not asked.
@@ -28,9 +30,8 @@ const CONNECTIONS_CRITICAL: u64 = 90;
 const RUNNING_PER_CPU: u64 = 4;
 /// Queries that wait for rows.
 const LOCK_WAITS: u64 = 5;
-/// What the servers take if nothing else is configured.
-const MYSQL_CONNECTIONS: u64 = 151;
-const POSTGRES_CONNECTIONS: u64 = 100;
+/// Where MariaDB and MySQL listen for the network if nothing else is configured.
+const MYSQL_PORT: u16 = 3306;
 
 /// Asks every server.
 pub fn check(host: &dyn Host, stack: &Stack, notes: &mut Notes) {
@@ -145,14 +146,7 @@ fn report(database: &Database, trouble: Trouble) -> Finding {
         Trouble::Hung => found(FindingId::DbHung).with(facts).action(ActionId::RestartDb),
         Trouble::Blocked => found(FindingId::DbHostBlocked).with(facts).action(ActionId::RestartDb),
         // PHP holds the connections: they are free again when it has been restarted.
-        Trouble::TooMany => {
-            let usual = match database.kind {
-                DatabaseKind::Postgres => POSTGRES_CONNECTIONS,
-                DatabaseKind::MariaDb | DatabaseKind::MySql => MYSQL_CONNECTIONS,
-            };
-            let facts = facts.number(FactName::Limit, database.max_connections.unwrap_or(usual));
-            found(FindingId::DbTooManyConn).with(facts).action(ActionId::RestartPhp)
-        }
+        Trouble::TooMany => found(FindingId::DbTooManyConn).with(facts).action(ActionId::RestartPhp),
         // It must keep a restart away, so it is no mere information.
         Trouble::NotYet => Finding::new(FindingId::DbRecovering, Severity::Warning).with(facts),
     }
@@ -178,14 +172,19 @@ fn measure(host: &dyn Host, database: &Database, mut session: Session<'_>, notes
     }
     let cpus = host.read("/sys/devices/system/cpu/online", 128).ok().and_then(|list| processors(&list));
     let limits = Limits { running: cpus.unwrap_or(1) * RUNNING_PER_CPU, lock_waits: LOCK_WAITS };
-    let mut least = busy(&first);
+    let mut least = Busy::default();
+    if limits.reached(busy(&first, 0)) {
+        least = busy(&first, silent(host, database));
+    }
     for _ in 1..SAMPLES {
         if !limits.reached(least) {
             break;
         }
         host.pause(SAMPLE);
         // Whoever can't be asked a second time is not accused.
-        least = session.numbers().map_or(Busy::default(), |numbers| least.min(busy(&numbers)));
+        least = session
+            .numbers()
+            .map_or(Busy::default(), |numbers| least.min(busy(&numbers, silent(host, database))));
     }
     session.end();
     let facts = |count| Facts::new().number(FactName::Count, count);
@@ -212,9 +211,30 @@ impl Busy {
     }
 }
 
-fn busy(numbers: &Numbers) -> Busy {
+fn busy(numbers: &Numbers, silent: u64) -> Busy {
     // One of them is our own question.
-    Busy { running: numbers.running.saturating_sub(1), lock_waits: numbers.lock_waits_now }
+    let running = numbers.running.saturating_sub(1).saturating_sub(silent);
+    Busy { running, lock_waits: numbers.lock_waits_now }
+}
+
+/// Connections over the network that have not said a word: the server counts them as running until they have logged
+/// in or it gives them up. Where the kernel doesn't say, there are none.
+fn silent(host: &dyn Host, database: &Database) -> u64 {
+    let port = match &database.listen {
+        Endpoint::Tcp(address) => address.port(),
+        Endpoint::Unix(_) => MYSQL_PORT,
+    };
+    let mut count = 0;
+    for family in [Family::V4, Family::V6] {
+        let request = tcp_request(family, bit(state::ESTABLISHED), true);
+        let _none_without_ipv6 = host.sockets(&request, &mut |message| {
+            let is_silent = |socket: &Socket| {
+                socket.local.port() == port && socket.traffic.is_some_and(|(_, received)| received == 0)
+            };
+            count += u64::from(tcp_message(message).as_ref().is_some_and(is_silent));
+        });
+    }
+    count
 }
 
 struct Limits {
@@ -234,7 +254,6 @@ fn count(database: &Database, numbers: &Numbers, notes: &mut Notes) {
         (CounterId::DbSlowQueries, numbers.slow_queries),
         (CounterId::DbTmpTables, numbers.tmp_tables),
         (CounterId::DbTmpDiskTables, numbers.tmp_disk_tables),
-        (CounterId::DbLockWaits, numbers.lock_waits),
     ] {
         // Its name stands in the sentences that come of it.
         notes.counted(id, product(database.kind), value);

@@ -15,8 +15,7 @@ use crate::host::{Denied, Endpoint, Host};
 
 /// The numbers that are judged or compared.
 const NUMBERS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Threads_connected','Threads_running',\
-    'Innodb_row_lock_current_waits','Innodb_row_lock_waits','Slow_queries','Created_tmp_tables',\
-    'Created_tmp_disk_tables','Uptime')";
+    'Innodb_row_lock_current_waits','Slow_queries','Created_tmp_tables','Created_tmp_disk_tables','Uptime')";
 const LIMIT: &str = "SHOW GLOBAL VARIABLES LIKE 'max_connections'";
 /// A question takes about a millisecond.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -55,7 +54,6 @@ pub(super) struct Numbers {
     pub(super) connected: u64,
     pub(super) running: u64,
     pub(super) lock_waits_now: u64,
-    pub(super) lock_waits: u64,
     pub(super) slow_queries: u64,
     pub(super) tmp_tables: u64,
     pub(super) tmp_disk_tables: u64,
@@ -99,7 +97,6 @@ impl Session<'_> {
                 b"Threads_connected" => &mut numbers.connected,
                 b"Threads_running" => &mut numbers.running,
                 b"Innodb_row_lock_current_waits" => &mut numbers.lock_waits_now,
-                b"Innodb_row_lock_waits" => &mut numbers.lock_waits,
                 b"Slow_queries" => &mut numbers.slow_queries,
                 b"Created_tmp_tables" => &mut numbers.tmp_tables,
                 b"Created_tmp_disk_tables" => &mut numbers.tmp_disk_tables,

@@ -75,6 +75,14 @@ fn not_asked(what: Check, denied: Denied, name: &str, notes: &mut Notes) {
 /// What a site without a name is asked as, and called.
 const NAMELESS: &str = "localhost";
 
+/// What a site without a name is called in a sentence.
+pub(crate) const THE_SITE: &str = "the site";
+
+/// What a site that is asked by this name is called in a sentence.
+fn called(name: &str) -> &str {
+    if name == NAMELESS { THE_SITE } else { name }
+}
+
 /// The name that a site is asked by.
 fn name_of(site: &Site) -> &str {
     site.names.first().map(String::as_str).filter(|name| !name.is_empty()).unwrap_or(NAMELESS)

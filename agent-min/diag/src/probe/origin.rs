@@ -7,7 +7,7 @@ use secmon_wire::diag::{Check, FactName, Facts, Finding, FindingId, Severity, Wh
 
 use super::page::{Verdict, judge};
 use super::url::Url;
-use super::{AGAIN_AFTER, NAMELESS, allowed, name_of, not_asked, why};
+use super::{AGAIN_AFTER, NAMELESS, allowed, called, name_of, not_asked, why};
 use crate::Notes;
 use crate::host::{Denied, Fetch, Host, Page};
 use crate::stack::{Listen, Site, Stack};
@@ -88,11 +88,6 @@ fn is_usual(site: &Site, seen: &Seen) -> bool {
             Verdict::Blank => site.php.is_none(),
             _ => false,
         }
-}
-
-/// What a site is called in a finding, as others call it who find the same in a log.
-fn shown(name: &str) -> &str {
-    if name == NAMELESS { "the site" } else { name }
 }
 
 /// Whether this site answers now, for those who have seen it fail elsewhere.
@@ -186,13 +181,13 @@ fn too_slow(host: &dyn Host, stack: &Stack, name: &str, most: Duration, notes: &
     }
     notes.checked(Check::Origin);
     let waited = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-    let facts = Facts::new().text(FactName::Host, shown(name)).number(FactName::Milliseconds, waited);
+    let facts = Facts::new().text(FactName::Host, called(name)).number(FactName::Milliseconds, waited);
     notes.found(Finding::new(FindingId::HttpSlowTtfb, Severity::Warning).with(facts));
 }
 
 /// Takes down what two looks have seen.
 fn report(host: &dyn Host, site: &Site, name: &str, seen: &Seen, notes: &mut Notes) {
-    let facts = Facts::new().text(FactName::Host, shown(name));
+    let facts = Facts::new().text(FactName::Host, called(name));
     let Seen::Page(page) = seen else {
         notes.found(Finding::new(FindingId::HttpRedirectLoop, Severity::Critical).with(facts));
         return;
@@ -221,7 +216,7 @@ fn report(host: &dyn Host, site: &Site, name: &str, seen: &Seen, notes: &mut Not
             (
                 FindingId::Http5xxRate,
                 Severity::Critical,
-                facts.text(FactName::Path, &format!("{}/", shown(name))),
+                facts.text(FactName::Path, &format!("{}/", called(name))),
             )
         }
     };
@@ -248,7 +243,7 @@ fn maintenance(host: &dyn Host, site: &Site, name: &str, notes: &mut Notes) {
     };
     let seconds = host.clock().saturating_sub(since);
     if seconds >= MAINTENANCE {
-        let facts = Facts::new().text(FactName::Host, shown(name)).number(FactName::Seconds, seconds);
+        let facts = Facts::new().text(FactName::Host, called(name)).number(FactName::Seconds, seconds);
         notes.found(Finding::new(FindingId::HttpMaintenance, Severity::Critical).with(facts).since(since));
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Fake {
     pub(super) ask: Box<Ask>,
     pub(super) certificates: Box<Certificates>,
     pub(super) clock_state: Result<ClockState, Denied>,
+    /// The kernel's messages about connections.
+    pub(super) sockets: Vec<Vec<u8>>,
     /// How long each piece of a script takes to come.
     pub(super) each_piece: Duration,
     /// Everything that was sent over connections.
@@ -53,6 +55,7 @@ impl Default for Fake {
             ask: Box::new(|_, _| Err(Denied::Timeout)),
             certificates: Box::new(|_, _| Err(Denied::Refused)),
             clock_state: Ok(ClockState { synchronized: true, max_error_us: 1_000 }),
+            sockets: Vec::new(),
             each_piece: Duration::ZERO,
             sent: Arc::default(),
             elapsed: Arc::default(),
@@ -141,8 +144,11 @@ impl Host for Fake {
         Ok(message.len())
     }
 
-    fn sockets(&self, _: &[u8], _: &mut dyn FnMut(&[u8])) -> Result<(), Denied> {
-        Err(Denied::Unsupported)
+    fn sockets(&self, request: &[u8], each: &mut dyn FnMut(&[u8])) -> Result<(), Denied> {
+        // All of them are IPv4's.
+        let wanted = self.sockets.iter().filter(|_| request[16] == 2);
+        wanted.for_each(|message| each(message));
+        Ok(())
     }
 
     fn fetch(&self, page: &Fetch<'_>, time: Duration) -> Result<Page, Denied> {

@@ -2,9 +2,10 @@
 
 use heapless::Vec;
 
-use crate::ActionId;
 use crate::limits::FINDINGS_MAX;
+use crate::{ActionId, Area};
 
+use super::fact::{Fact, FactName};
 use super::finding::{Finding, Severity};
 use super::table::{FindingId, WhyNot};
 
@@ -46,7 +47,8 @@ pub fn conclude(findings: &[Finding]) -> Vec<Conclusion, FINDINGS_MAX> {
 }
 
 fn judge(finding: &Finding, all: &[Finding]) -> Conclusion {
-    let explaining = || all.iter().filter(|other| weighs(other) && other.id.explains(finding.id));
+    let explains = |other: &Finding| other.id.explains(finding.id) && may_be_of(other, finding);
+    let explaining = || all.iter().filter(|other| weighs(other) && explains(other));
     // Of several, the nearest: one that is not itself behind another of them.
     let nearest = |one: &&Finding| !explaining().any(|other| one.id.explains(other.id));
     let explained_by = explaining().find(nearest).map(|other| other.id);
@@ -72,6 +74,36 @@ fn weighs(finding: &Finding) -> bool {
     }
 }
 
+/// Whether what a unit does can be behind this: a service's trouble is its own unit's and no other service's.
+fn may_be_of(cause: &Finding, symptom: &Finding) -> bool {
+    let Some(Fact::Text(unit)) = cause.facts.get(FactName::Unit) else { return true };
+    match (symptom.facts.get(FactName::Unit), symptom.id.entry().area) {
+        (Some(Fact::Text(other)), _) => plain(unit) == plain(other),
+        (_, area @ (Area::Web | Area::Php | Area::Db)) => service(unit).is_none_or(|of| of == area),
+        _ => true,
+    }
+}
+
+fn plain(unit: &str) -> &str {
+    unit.strip_suffix(".service").unwrap_or(unit)
+}
+
+/// Which of the services a unit runs, if its name says.
+fn service(unit: &str) -> Option<Area> {
+    const UNITS: [(&str, Area); 9] = [
+        ("php", Area::Php),
+        ("nginx", Area::Web),
+        ("angie", Area::Web),
+        ("openresty", Area::Web),
+        ("apache", Area::Web),
+        ("httpd", Area::Web),
+        ("mariadb", Area::Db),
+        ("mysql", Area::Db),
+        ("postgres", Area::Db),
+    ];
+    UNITS.iter().find(|(name, _)| unit.starts_with(name)).map(|(_, area)| *area)
+}
+
 fn what_forbids(action: ActionId, all: &[Finding]) -> Option<(FindingId, WhyNot)> {
     let operation = action.operation()?;
     let mut serious = all.iter().filter(|other| weighs(other));
@@ -85,6 +117,7 @@ fn what_forbids(action: ActionId, all: &[Finding]) -> Option<(FindingId, WhyNot)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diag::Facts;
 
     fn found(id: FindingId) -> Finding {
         Finding::new(id, Severity::Critical)
@@ -145,6 +178,37 @@ mod tests {
         assert_eq!(conclusions[0].explained_by, Some(FindingId::SysCrashLoop));
         assert_eq!(conclusions[0].advice, Advice::Nothing);
         assert!(conclusions[1].explained_by.is_some() && conclusions[2].explained_by.is_none());
+    }
+
+    #[test]
+    fn a_unit_that_starts_again_and_again_explains_its_own_service_only() {
+        let looping = |unit| found(FindingId::SysCrashLoop).with(Facts::new().text(FactName::Unit, unit));
+        let down = |unit| found(FindingId::SysUnitDown).with(Facts::new().text(FactName::Unit, unit));
+        for (unit, explained) in [
+            ("php8.2-fpm", [false, true, false]),
+            ("nginx.service", [true, false, false]),
+            ("mysqld", [false, false, true]),
+            // One that its owner named may run any of them.
+            ("shop", [true, true, true]),
+        ] {
+            let services = [FindingId::WebDown, FindingId::PhpDownStale, FindingId::DbDown].map(found);
+            let all = [&services[..], &[looping(unit)]].concat();
+            let conclusions = conclude(&all);
+            let by_it = [0, 1, 2].map(|at: usize| conclusions[at].explained_by.is_some());
+            assert_eq!(by_it, explained, "{unit}");
+        }
+        for (unit, same) in [("nginx", true), ("nginx.service", true), ("mariadb", false)] {
+            let by = conclude(&[down(unit), looping("nginx.service")])[0].explained_by;
+            assert_eq!(by, Some(FindingId::SysCrashLoop).filter(|_| same), "{unit}");
+        }
+    }
+
+    #[test]
+    fn a_disk_that_the_kernel_made_read_only_is_so_for_its_errors() {
+        let errors = found(FindingId::DiskExt4Errors);
+        let conclusions = conclude(&[found(FindingId::DiskReadonly), errors, found(FindingId::DbDown)]);
+        let by = [0, 1, 2].map(|at: usize| conclusions[at].explained_by);
+        assert_eq!(by, [Some(FindingId::DiskExt4Errors), None, Some(FindingId::DiskReadonly)]);
     }
 
     #[test]

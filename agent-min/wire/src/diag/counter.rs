@@ -16,7 +16,6 @@ closed_list! {
         CpuThrottled = "cpu-throttled",
         CpuThrottlePeriods = "cpu-throttle-periods",
         CpuTotal = "cpu-total",
-        DbLockWaits = "db-lock-waits",
         DbSlowQueries = "db-slow-queries",
         DbTmpDiskTables = "db-tmp-disk-tables",
         DbTmpTables = "db-tmp-tables",

@@ -8,7 +8,7 @@ use crate::canonical::{Object, Writer};
 use crate::limits::EVIDENCE_LINE_MAX;
 use crate::{ActionId, WireError};
 
-use super::fact::{Facts, printable, read_printable, show};
+use super::fact::{Fact, FactName, Facts, printable, read_printable, show};
 use super::flood::Flood;
 use super::table::{FindingId, closed_list};
 
@@ -39,6 +39,17 @@ pub struct Finding {
     pub action: Option<ActionId>,
     /// What a mitigation at the edge needs to know.
     pub flood: Option<Flood>,
+}
+
+/// A part of a finding's sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'f> {
+    /// The catalogue's own words.
+    Words(&'f str),
+    /// A fact in its place.
+    Fact(FactName, &'f Fact),
+    /// The place of a fact that isn't there.
+    Unknown,
 }
 
 impl Finding {
@@ -83,6 +94,29 @@ impl Finding {
     pub fn flood(mut self, flood: Flood) -> Self {
         self.flood = Some(flood);
         self
+    }
+
+    /// The catalogue's sentence with the facts in their places.
+    pub fn sentence(&self) -> impl Iterator<Item = Part<'_>> {
+        let mut rest = self.id.entry().sentence;
+        let mut one = false;
+        core::iter::from_fn(move || {
+            let (part, after) = if let Some(place) = rest.strip_prefix('{') {
+                let (name, after) = place.split_once('}')?;
+                let fact = FactName::new(name).and_then(|name| Some((name, self.facts.get(name)?)));
+                one = matches!(fact, Some((_, Fact::Number(1))));
+                (fact.map_or(Part::Unknown, |(name, fact)| Part::Fact(name, fact)), after)
+            } else if let Some(forms) = rest.strip_prefix('[') {
+                let (forms, after) = forms.split_once(']')?;
+                let (many, single) = forms.split_once('|')?;
+                (Part::Words(if one { single } else { many }), after)
+            } else {
+                let (words, after) = rest.split_at(rest.find(['{', '[']).unwrap_or(rest.len()));
+                (Part::Words(Some(words).filter(|words| !words.is_empty())?), after)
+            };
+            rest = after;
+            Some(part)
+        })
     }
 
     pub(super) fn read(object: Object<'_>) -> Result<Self, WireError> {
@@ -136,17 +170,33 @@ impl Finding {
 impl fmt::Display for Finding {
     /// The catalogue's sentence with the facts in their places; one that isn't there shows as `?`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.id.entry().sentence;
-        while let Some((before, after)) = rest.split_once('{') {
-            f.write_str(before)?;
-            let Some((name, after)) = after.split_once('}') else { return Ok(()) };
-            let fact = super::FactName::new(name).and_then(|name| Some((name, self.facts.get(name)?)));
-            match fact {
-                Some((name, fact)) => show(fact, name.quantity(), f)?,
-                None => f.write_str("?")?,
-            }
-            rest = after;
-        }
-        f.write_str(rest)
+        self.sentence().try_for_each(|part| match part {
+            Part::Words(words) => f.write_str(words),
+            Part::Fact(name, fact) => show(fact, name.quantity(), f),
+            Part::Unknown => f.write_str("?"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn one_of_something_is_no_several() {
+        let said = |id, facts| Finding::new(id, Severity::Warning).with(facts).to_string();
+        let queue = |count, limit| {
+            let facts = Facts::new().number(FactName::Count, count).number(FactName::Limit, limit);
+            said(FindingId::PhpQueue, facts)
+        };
+        assert_eq!(queue(2, 5), "2 requests wait for PHP (5 workers)");
+        assert_eq!(queue(1, 5), "1 request waits for PHP (5 workers)");
+        assert_eq!(queue(9, 1), "9 requests wait for PHP (1 worker)");
+        let accept = |count| said(FindingId::WebAcceptQueue, Facts::new().number(FactName::Count, count));
+        assert_eq!(accept(1), "1 connection waits for the web server to accept it");
+        // What isn't known may be several.
+        assert_eq!(said(FindingId::PhpQueue, Facts::new()), "? requests wait for PHP (? workers)");
     }
 }

@@ -143,9 +143,9 @@ catalogue! {
         explained_by ["disk-io-stall", "cpu-steal", "mem-swap-thrash", "flood-*"], forbids [], why None;
     DbTmpDisk = "db-tmp-disk", Db: "{percent} % of temporary tables go to the disk ({rate} a second)",
         explained_by [], forbids [], why None;
-    DbTooManyConn = "db-too-many-conn", Db: "{name} refuses connections: all {limit} are in use",
+    DbTooManyConn = "db-too-many-conn", Db: "{name} refuses connections: all are in use",
         explained_by ["db-lock-wait", "db-running-pile", "db-hung", "disk-io-stall"], forbids [], why None;
-    DiskExt4Errors = "disk-ext4-errors", Disk: "{count} file system errors on {name}",
+    DiskExt4Errors = "disk-ext4-errors", Disk: "{count} file system [errors|error] on {name}",
         explained_by [], forbids [], why None;
     DiskFillEta = "disk-fill-eta", Disk: "{file} will be full in about {hours} h",
         explained_by ["disk-full"], forbids [], why None;
@@ -158,7 +158,7 @@ catalogue! {
     DiskLogGrowth = "disk-log-growth", Disk: "{file} is {size} and grows",
         explained_by [], forbids [], why None;
     DiskReadonly = "disk-readonly", Disk: "{file} can no longer be written to",
-        explained_by [], forbids [RestartWeb, RestartPhp, RestartDb], why Some(ReadOnly);
+        explained_by ["disk-ext4-errors"], forbids [RestartWeb, RestartPhp, RestartDb], why Some(ReadOnly);
     DiskTmpFull = "disk-tmp-full", Disk: "{file} is full: uploads and sessions fail",
         explained_by ["disk-full"], forbids [RestartPhp], why Some(Disk);
     DnsBroken = "dns-broken", Net: "The name server {address} does not answer",
@@ -169,37 +169,37 @@ catalogue! {
         explained_by [], forbids [], why None;
     Flood404Dyn = "flood-404-dyn", Flood: "Missing pages cost PHP's time: {rate}/min",
         explained_by [], forbids [RestartWeb, RestartPhp, RestartDb], why Some(Flood);
-    FloodAjax = "flood-ajax", Flood: "admin-ajax.php is flooded: {rate}/min from {sources} addresses",
+    FloodAjax = "flood-ajax", Flood: "admin-ajax.php is flooded: {rate}/min from {sources} [addresses|address]",
         explained_by [], forbids [RestartWeb, RestartPhp, RestartDb], why Some(Flood);
     FloodCachebust = "flood-cachebust", Flood: "{path} is flooded with random queries: {rate}/min",
         explained_by [], forbids [RestartWeb, RestartPhp, RestartDb], why Some(Flood);
     FloodDirect = "flood-direct", Flood: "{address} attacks past Cloudflare: {rate}/min",
         explained_by [], forbids [RestartWeb, RestartPhp, RestartDb], why Some(Flood);
-    FloodDistributed = "flood-distributed", Flood: "Distributed flood: {rate}/min from {sources} addresses, no single source",
+    FloodDistributed = "flood-distributed", Flood: "Distributed flood: {rate}/min from {sources} [addresses|address], no single source",
         explained_by [], forbids [RestartWeb, RestartPhp, RestartDb], why Some(Flood);
-    FloodFacet = "flood-facet", Flood: "Shop filters are crawled: {rate}/min from {sources} addresses",
+    FloodFacet = "flood-facet", Flood: "Shop filters are crawled: {rate}/min from {sources} [addresses|address]",
         explained_by [], forbids [RestartWeb, RestartPhp, RestartDb], why Some(Flood);
-    FloodLogin = "flood-login", Flood: "Passwords are being tried: {rate}/min from {sources} addresses",
+    FloodLogin = "flood-login", Flood: "Passwords are being tried: {rate}/min from {sources} [addresses|address]",
         explained_by [], forbids [RestartWeb, RestartPhp, RestartDb], why Some(Flood);
-    FloodLoginSlow = "flood-login-slow", Flood: "Passwords are being tried slowly: {sources} addresses, {count} tries in an hour",
+    FloodLoginSlow = "flood-login-slow", Flood: "Passwords are being tried slowly: {sources} [addresses|address], {count} tries in an hour",
         explained_by [], forbids [], why None;
     FloodLoginSuccess = "flood-login-success", Flood: "A login succeeded after {count} failures from {address}",
         explained_by [], forbids [], why None;
     FloodPost = "flood-post", Flood: "{path} is flooded with POST: {rate}/min",
         explained_by [], forbids [RestartWeb, RestartPhp, RestartDb], why Some(Flood);
-    FloodSearch = "flood-search", Flood: "The search is flooded: {rate}/min from {sources} addresses",
+    FloodSearch = "flood-search", Flood: "The search is flooded: {rate}/min from {sources} [addresses|address]",
         explained_by [], forbids [RestartWeb, RestartPhp, RestartDb], why Some(Flood);
     FloodSingleIp = "flood-single-ip", Flood: "{address} makes {percent} % of PHP's load ({rate}/min)",
         explained_by [], forbids [RestartWeb, RestartPhp, RestartDb], why Some(Flood);
     FloodSlowloris = "flood-slowloris", Flood: "{count} half-open requests from {address}, past Cloudflare",
         explained_by [], forbids [RestartWeb], why Some(Flood);
-    FloodSubnet = "flood-subnet", Flood: "{address} with {sources} addresses makes {rate}/min",
+    FloodSubnet = "flood-subnet", Flood: "{address} with {sources} [addresses|address] makes {rate}/min",
         explained_by [], forbids [RestartWeb, RestartPhp, RestartDb], why Some(Flood);
     FloodUa = "flood-ua", Flood: "{percent} % of the load has the user agent {user_agent}",
         explained_by [], forbids [RestartWeb, RestartPhp, RestartDb], why Some(Flood);
     FloodWpcron = "flood-wpcron", Flood: "wp-cron.php is called {rate}/min",
         explained_by [], forbids [RestartWeb, RestartPhp, RestartDb], why Some(Flood);
-    FloodXmlrpc = "flood-xmlrpc", Flood: "xmlrpc.php is flooded: {rate}/min from {sources} addresses",
+    FloodXmlrpc = "flood-xmlrpc", Flood: "xmlrpc.php is flooded: {rate}/min from {sources} [addresses|address]",
         explained_by [], forbids [RestartWeb, RestartPhp, RestartDb], why Some(Flood);
     Http499Burst = "http-499-burst", Http: "Visitors give up waiting ({count} in 5 min)",
         explained_by ["php-queue", "http-504", "flood-*"], forbids [], why None;
@@ -261,13 +261,13 @@ catalogue! {
         explained_by ["disk-full", "disk-inodes", "disk-readonly"], forbids [], why None;
     PhpKilledOom = "php-killed-oom", Php: "A PHP worker was killed because memory ran out",
         explained_by ["mem-oom"], forbids [], why Some(Memory);
-    PhpMaxChildren = "php-max-children", Php: "PHP reached its limit of {limit} workers {count} times",
+    PhpMaxChildren = "php-max-children", Php: "PHP reached its limit of {limit} [workers|worker] {count} [times|time]",
         explained_by ["php-queue", "flood-*", "db-hung", "db-lock-wait"], forbids [], why None;
     PhpMemoryLimit = "php-memory-limit", Php: "{plugin} needs more memory than PHP allows ({limit} MB)",
         explained_by [], forbids [], why None;
-    PhpOutboundStuck = "php-outbound-stuck", Php: "{count} PHP workers wait for {address}",
+    PhpOutboundStuck = "php-outbound-stuck", Php: "{count} PHP [workers wait|worker waits] for {address}",
         explained_by ["dns-broken"], forbids [], why None;
-    PhpQueue = "php-queue", Php: "{count} requests wait for PHP ({limit} workers)",
+    PhpQueue = "php-queue", Php: "{count} [requests wait|request waits] for PHP ({limit} [workers|worker])",
         explained_by ["db-too-many-conn", "db-hung", "db-lock-wait", "db-running-pile", "db-down", "disk-full", "disk-readonly", "disk-inodes", "disk-io-stall", "php-outbound-stuck", "flood-*", "cpu-steal", "mem-psi", "mem-swap-thrash"], forbids [], why None;
     PhpSockMismatch = "php-sock-mismatch", Php: "The site wants PHP at {file}, and only {what} runs",
         explained_by [], forbids [], why Some(Configuration);
@@ -315,7 +315,7 @@ catalogue! {
         explained_by [], forbids [], why None;
     Web413 = "web-413", Web: "Uploads larger than the limit are refused ({count} in an hour, {path})",
         explained_by [], forbids [], why None;
-    WebAcceptQueue = "web-accept-queue", Web: "{count} connections wait for the web server to accept them",
+    WebAcceptQueue = "web-accept-queue", Web: "{count} [connections wait|connection waits] for the web server to accept [them|it]",
         explained_by ["web-workers-exhausted", "web-fd-limit", "web-apache-maxworkers", "flood-*", "cpu-steal", "cpu-saturated"], forbids [], why None;
     WebApacheMaxworkers = "web-apache-maxworkers", Web: "Apache is full: all {limit} workers are busy",
         explained_by ["flood-*", "php-queue"], forbids [], why None;
@@ -407,6 +407,10 @@ mod tests {
                 let (name, _) = place.split_once('}').expect("a closing brace");
                 let name = FactName::new(name).unwrap_or_else(|| panic!("{id}: {name}"));
                 assert_ne!(name.quantity(), Quantity::Time, "{id}: a reader wants no epoch");
+            }
+            for forms in sentence.split('[').skip(1) {
+                let (forms, _) = forms.split_once(']').expect("a closing bracket");
+                assert_eq!(forms.matches('|').count(), 1, "{id}: of several and of one");
             }
             assert!(sentence.len() <= 120, "{id}: too long for a phone");
             assert!(
