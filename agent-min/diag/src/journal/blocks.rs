@@ -9,6 +9,9 @@ pub type Source<'a> = &'a dyn Fn(u64, &mut [u8]) -> Option<usize>;
 const BLOCK: u64 = 4096;
 const BLOCKS: usize = 32;
 const READS_MAX: usize = 8192;
+/// How often anything may be looked up in them: a few hundred messages take a tenth of it. Lists that overlap could
+/// lead over the same blocks without an end.
+const LOOKS_MAX: usize = 1 << 20;
 
 /// Pieces of the file that were read last.
 pub(super) struct Blocks<'a> {
@@ -16,11 +19,12 @@ pub(super) struct Blocks<'a> {
     kept: Vec<(u64, Vec<u8>)>,
     oldest: usize,
     reads_left: usize,
+    looks_left: usize,
 }
 
 impl<'a> Blocks<'a> {
     pub(super) const fn new(source: Source<'a>) -> Self {
-        Self { source, kept: Vec::new(), oldest: 0, reads_left: READS_MAX }
+        Self { source, kept: Vec::new(), oldest: 0, reads_left: READS_MAX, looks_left: LOOKS_MAX }
     }
 
     /// So many bytes from an offset on; none if the file has less.
@@ -47,6 +51,7 @@ impl<'a> Blocks<'a> {
     }
 
     fn block(&mut self, number: u64) -> Option<&[u8]> {
+        self.looks_left = self.looks_left.checked_sub(1)?;
         if let Some(known) = self.kept.iter().position(|(kept, _)| *kept == number) {
             return self.kept.get(known).map(|(_, bytes)| bytes.as_slice());
         }
@@ -64,5 +69,17 @@ impl<'a> Blocks<'a> {
             slot
         };
         self.kept.get(slot).map(|(_, bytes)| bytes.as_slice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_come_to_an_end_though_all_is_kept() {
+        let mut blocks = Blocks::new(&|_, out| Some(out.len()));
+        let looks = (0..LOOKS_MAX + 9).take_while(|_| blocks.array::<8>(5) == Some([0; 8])).count();
+        assert_eq!((looks, blocks.reads_left), (LOOKS_MAX, READS_MAX - 1));
     }
 }
