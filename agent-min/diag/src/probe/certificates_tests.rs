@@ -259,6 +259,9 @@ fn who_does_not_answer_or_speaks_nonsense_is_not_checked() {
     let refused = noted(|notes| check(&Fake::default(), &sites(&[NAME]), notes));
     assert_eq!(skips(&refused), ["certificates failed acme.de"]);
     assert_eq!(sentences(&refused), [""; 0]);
+    let old = Fake { certificates: Box::new(|_, _| Err(Denied::Unsupported)), ..Fake::default() };
+    let old = noted(|notes| check(&old, &sites(&[NAME]), notes));
+    assert_eq!(skips(&old), ["certificates unsupported acme.de: TLS 1.2 only"]);
     // A site without TLS has nothing to show.
     let mut stack = sites(&[NAME]);
     stack.sites[0].listens.retain(|listen| !listen.tls);

@@ -231,6 +231,9 @@ fn a_site_without_a_name_is_asked_as_well_and_may_show_what_others_may_not() {
     assert_eq!((nameless(&default, false), nameless(&default, true)), (0, 0));
     assert_eq!((nameless(&blank, false), nameless(&blank, true)), (0, 1));
     assert_eq!(nameless(&page(502, &[], ""), true), 1);
+    // By the name that its logs give it, so that both are one finding.
+    let notes = noted(|notes| check(&answers(|_, _| Ok(page(502, &[], ""))), &sites(&[""]), notes));
+    assert!(sentences(&notes)[0].contains(": the site answers 502"), "{:?}", sentences(&notes));
 }
 
 #[test]
@@ -280,4 +283,11 @@ fn only_the_sites_that_the_manifest_names_are_asked() {
     crate::tuning::apply(&mut stack, &listed);
     assert_eq!(found(&host, &stack), [""; 0]);
     assert_eq!(*asked.lock().expect("unpoisoned"), ["b.de", "d.de"]);
+}
+
+#[test]
+fn a_site_that_speaks_an_older_tls_is_not_asked_and_not_broken() {
+    let notes = noted(|notes| check(&answers(|_, _| Err(Denied::Unsupported)), &sites(&[NAME]), notes));
+    assert_eq!(sentences(&notes), [""; 0]);
+    assert_eq!(skips(&notes), ["origin unsupported acme.de: TLS 1.2 only"]);
 }
