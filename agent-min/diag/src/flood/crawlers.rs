@@ -66,7 +66,7 @@ impl<'h> Checker<'h> {
         let is_theirs = |name: &&String| claim.names().iter().any(|ending| name.ends_with(ending));
         let Some(name) = names.iter().find(is_theirs) else { return Some(Identity::False) };
         match lookup(self.host, name) {
-            Ok(addresses) if addresses.iter().any(|found| *found == address) => Some(Identity::Real),
+            Ok(addresses) if addresses.contains(&address) => Some(Identity::Real),
             Ok(_) | Err(Denied::Absent) => Some(Identity::False),
             Err(_) => None,
         }
