@@ -11,7 +11,7 @@ use secmon_diag::networks::{is_private, spared};
 
 /// What a pass may keep, however long the log is.
 const MEMORY: usize = 512 * 1024;
-/// Windows, kinds and networks together don't make more findings than this of 64 KiB.
+/// Kinds and networks together don't make more findings than this.
 const FINDINGS: usize = 64;
 const FORMATS: [Option<&str>; 4] = [
     None,
