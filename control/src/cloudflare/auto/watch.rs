@@ -290,7 +290,9 @@ impl Auto {
 fn sum_up(visits: &[Arc<Visit>]) -> Option<(Seen, Option<Finding>)> {
     let mut looks = visits.iter().filter_map(|visit| visit.result.as_ref().ok()).peekable();
     looks.peek()?;
-    let floods = looks.flat_map(|look| &look.seen.findings).filter(|finding| finding.flood.is_some());
+    // As they are judged after what is usual on the host.
+    let judged = looks.flat_map(|look| &look.verdict.judged).map(|judged| &judged.finding);
+    let floods = judged.filter(|finding| finding.flood.is_some());
     let worst = floods.max_by_key(|finding| {
         let requests = finding.flood.as_ref().map_or(0, |flood| flood.count);
         (is_confirmed(finding), finding.severity, requests)
