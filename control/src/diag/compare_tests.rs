@@ -109,26 +109,27 @@ const TABLE: &[Case] = {
 };
 
 /// `of` rose by so much, the counter by so much in so many seconds.
-type Share = (CounterId, CounterId, u64, u64, u64, Option<(Severity, u64)>);
+type Share = (CounterId, CounterId, u64, u64, u64, Option<(FindingId, Severity, u64)>);
 
 const SHARES: &[Share] = {
     use CounterId::*;
+    use FindingId as F;
     use Severity::*;
     &[
         (CpuSteal, CpuTotal, 300, 60_000, 6_000, None),
-        (CpuSteal, CpuTotal, 300, 60_000, 6_001, Some((Warning, 10))),
-        (CpuSteal, CpuTotal, 300, 60_000, 15_001, Some((Critical, 25))),
+        (CpuSteal, CpuTotal, 300, 60_000, 6_001, Some((F::CpuSteal, Warning, 10))),
+        (CpuSteal, CpuTotal, 300, 60_000, 15_001, Some((F::CpuSteal, Critical, 25))),
         // Half of thirty seconds is a twentieth of five minutes.
         (CpuSteal, CpuTotal, 30, 6_000, 3_000, None),
-        (CpuSteal, CpuTotal, 150, 30_000, 9_000, Some((Warning, 30))),
+        (CpuSteal, CpuTotal, 150, 30_000, 9_000, Some((F::CpuSteal, Warning, 30))),
         (CpuThrottled, CpuThrottlePeriods, 60, 600, 60, None),
-        (CpuThrottled, CpuThrottlePeriods, 60, 600, 61, Some((Warning, 10))),
+        (CpuThrottled, CpuThrottlePeriods, 60, 600, 61, Some((F::CpuThrottled, Warning, 10))),
         (CpuThrottled, CpuThrottlePeriods, 60, 10, 9, None),
         (NetErrors, NetPackets, 3_600, 100_000, 1_000, None),
-        (NetErrors, NetPackets, 3_600, 100_000, 1_001, Some((Warning, 1))),
+        (NetErrors, NetPackets, 3_600, 100_000, 1_001, Some((F::NetErrs, Warning, 1))),
         (NetErrors, NetPackets, 3_600, 50, 99, None),
         (DbTmpDiskTables, DbTmpTables, 60, 3_000, 1_500, None),
-        (DbTmpDiskTables, DbTmpTables, 60, 3_000, 1_501, Some((Warning, 50))),
+        (DbTmpDiskTables, DbTmpTables, 60, 3_000, 1_501, Some((F::DbTmpDisk, Warning, 50))),
         (DbTmpDiskTables, DbTmpTables, 60, 1_300, 1_200, None),
     ]
 };
@@ -152,10 +153,11 @@ fn each_share_is_a_finding_on_one_side_of_its_limit_and_none_on_the_other() {
         let found = between(*seconds, &before, &after);
         let found: Vec<_> = found
             .iter()
-            .map(|new| (new.finding.severity, new.finding.facts.get_number(FactName::Percent)))
+            .map(|new| &new.finding)
+            .map(|found| (found.id, found.severity, found.facts.get_number(FactName::Percent)))
             .collect();
         let expected: Vec<_> =
-            expected.iter().map(|(severity, percent)| (*severity, Some(*percent))).collect();
+            expected.iter().map(|(id, severity, percent)| (*id, *severity, Some(*percent))).collect();
         assert_eq!(found, expected, "{id} {part} of {whole} in {seconds} s");
         assert_eq!(between(*seconds, &[(*id, "it", 0)], &[(*id, "it", *part)]), [], "{id} of nothing");
     }

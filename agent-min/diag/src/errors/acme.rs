@@ -100,22 +100,22 @@ mod tests {
     const WELL: &str = "2026-11-21 23:00:01,123:DEBUG:certbot._internal.display.obj:Notifying user: Congratulations, all \
                         renewals succeeded:\n";
 
-    fn found(log: &str) -> usize {
+    fn found(log: &str) -> Vec<FindingId> {
         let host = FakeHost::new(NOW).file_of(LOG, log.as_bytes(), 1_795_302_001);
         let (mut acme, mut notes) = (Acme::default(), Notes::default());
         read(&host, &mut acme, &mut notes);
         acme.judge(&mut notes);
         assert_eq!(notes.what_was_checked(), [Check::AcmeRenewal]);
-        notes.findings().len()
+        notes.findings().iter().map(|finding| finding.id).collect()
     }
 
     #[test]
     fn a_failure_counts_until_a_success() {
-        assert_eq!(found(FAILED), 1);
-        assert_eq!(found(&format!("{FAILED}{WELL}")), 0);
-        assert_eq!(found(WELL), 0);
-        assert_eq!(found("2026-11-21 22:00:01,1:DEBUG:x:0 renew failure(s), 0 parse failure(s)\n"), 0);
-        assert_eq!(found(&FAILED.replace("2026-11-21", "2026-11-11")), 0);
+        assert_eq!(found(FAILED), [FindingId::TlsAcmeFailing]);
+        assert_eq!(found(&format!("{FAILED}{WELL}")), []);
+        assert_eq!(found(WELL), []);
+        assert_eq!(found("2026-11-21 22:00:01,1:DEBUG:x:0 renew failure(s), 0 parse failure(s)\n"), []);
+        assert_eq!(found(&FAILED.replace("2026-11-21", "2026-11-11")), []);
     }
 
     #[test]

@@ -37,7 +37,11 @@ impl Default for Case {
 
 /// What lines of these ages come to.
 fn judged(case: &Case, lines: &[(u64, Said<'_>)]) -> Vec<Finding> {
-    let server = server(WebKind::Nginx, case.started);
+    judged_of(WebKind::Nginx, case, lines)
+}
+
+fn judged_of(kind: WebKind, case: &Case, lines: &[(u64, Said<'_>)]) -> Vec<Finding> {
+    let server = server(kind, case.started);
     let mut web = Web::new(&server, NOW);
     for (age, said) in lines {
         web.said(NOW - age, said, b"the line");
@@ -143,6 +147,16 @@ fn uploads_count_per_page_and_junk_of_scanners_does_not() {
         |count| vec![(9, Said::BigHeader(Request { path: "/login", host: "", referred: false })); count];
     assert_eq!(ids(&case, &header(3)), [FindingId::WebUpstreamHeader]);
     assert!(ids(&case, &header(2)).is_empty());
+}
+
+#[test]
+fn an_apache_that_is_full_is_told() {
+    let full = |case: &Case, age| judged_of(WebKind::Apache, case, &[(age, Said::WorkersBusy)]);
+    let found = full(&Case::default(), 9);
+    assert_eq!(found[0].id, FindingId::WebApacheMaxworkers);
+    assert_eq!(found[0].to_string(), "Apache is full: all 150 workers are busy");
+    assert!(full(&Case::default(), LATELY_S + 1).is_empty());
+    assert!(full(&Case { started: Some(NOW - 8), ..Case::default() }, 9).is_empty(), "it started since");
 }
 
 #[test]

@@ -116,6 +116,8 @@ mod tests {
         // A board of 256 MB with 90 MB left is well.
         assert_eq!(left(256_000_000, 90_000_000, 0), None);
         assert_eq!(left(256_000_000, 20_000_000, 0), Some(Severity::Warning));
+        let none = Memory { total: GB, ..Memory::default() };
+        assert_eq!(judge_left(&none).map(|finding| finding.id), Some(FindingId::MemLow));
     }
 
     #[test]
@@ -129,6 +131,7 @@ mod tests {
         let memory = Memory { total: GB, available: GB / 10, swap: 0, swap_free: 0 };
         let judged = |avg60, greediest| {
             let finding = judge_stall(Stalled { avg60, avg300: 0 }, greediest, &memory)?;
+            assert_eq!(finding.id, FindingId::MemPsi);
             Some((finding.severity, finding.action))
         };
         assert_eq!(judged(1_000, GB), None);
