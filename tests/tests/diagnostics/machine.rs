@@ -7,10 +7,10 @@ use std::process::Command;
 
 use secmon_tests::testbed::Testbed;
 
-use crate::{Fault, fault, host, try_faults, try_faults_on};
+use crate::{Fault, fault, host, try_faults_on};
 
 /// PHP keeps its sessions here, so a site is lost without room in it.
-const MACHINE: &[Fault] = &[
+pub(crate) const MACHINE: &[Fault] = &[
     fault(
         "disk-full",
         "cd /var/lib/php/sessions && mount -t tmpfs -o size=1M small . && ! head -c 2M /dev/zero 2>&1 >$PWD/fill",
@@ -72,7 +72,7 @@ const MACHINE: &[Fault] = &[
 ];
 
 /// With a thousand local ports, and a way for answers to where nobody is.
-const NETWORK: &[Fault] = &[
+pub(crate) const NETWORK: &[Fault] = &[
     fault(
         "net-ephemeral",
         "systemd-run --quiet --unit cache php -r '
@@ -84,10 +84,16 @@ const NETWORK: &[Fault] = &[
         "systemctl stop cache",
     ),
     fault("net-syn-flood", "php /root/flood.php", "until [ -z \"$(ss -Htan state syn-recv)\" ]; do :; done"),
+    fault(
+        "php-outbound-stuck",
+        "systemd-run --quiet --unit outside sh -c '
+            for n in 1 2 3; do curl -s -o /dev/null http://127.0.0.1/outside.php & done; wait'",
+        "systemctl stop outside && systemctl restart php8.2-fpm",
+    ),
 ];
 
 /// A service that ends whenever it was started.
-const LOOPS: &[Fault] = &[fault(
+pub(crate) const LOOPS: &[Fault] = &[fault(
     "sys-crash-loop",
     "mkdir -p /run/systemd/system/php8.2-fpm.service.d
     printf '%s\\n' '[Unit]' StartLimitIntervalSec=0 '[Service]' ExecStartPre=false Restart=always RestartSec=0 \
@@ -96,8 +102,7 @@ const LOOPS: &[Fault] = &[fault(
     "rm -r /run/systemd/system/php8.2-fpm.service.d && systemctl daemon-reload && systemctl restart php8.2-fpm",
 )];
 
-#[test]
-fn faults_of_the_machine() {
+pub(crate) fn on_a_host(faults: &[Fault]) {
     let Some(bed) = host("machine") else { return };
     // A site with a public name, and who knows it, or not, as `/run/names` says.
     bed.shell(
@@ -107,23 +112,23 @@ fn faults_of_the_machine() {
     );
     put(&bed, "/root/names.php", NAMES);
     put(&bed, "/etc/systemd/system/names.service", "[Service]\nExecStart=php /root/names.php\n");
-    try_faults_on(&bed, MACHINE);
+    try_faults_on(&bed, faults);
 }
 
-#[test]
-fn faults_of_the_network() {
+pub(crate) fn on_a_host_with_few_ports(faults: &[Fault]) {
     let Some(bed) = host("machine-net") else { return };
     // The host itself may not change its network.
     let namespace = bed.shell("hostname");
     let is_set = Command::new("ip").args(["netns", "exec", &namespace, "sh", "-c", FAR_AWAY]).status();
     assert!(is_set.expect("ip runs").success());
     put(&bed, "/root/flood.php", FLOOD);
-    try_faults_on(&bed, NETWORK);
+    put(&bed, "/var/www/shop/outside.php", OUTSIDE);
+    try_faults_on(&bed, faults);
 }
 
-#[test]
-fn a_service_that_ends_whenever_it_was_started() {
-    try_faults("machine-loop", LOOPS);
+pub(crate) fn on_a_host_that_loops(faults: &[Fault]) {
+    let Some(bed) = host("machine-loop") else { return };
+    try_faults_on(&bed, faults);
 }
 
 fn put(bed: &Testbed, path: &str, content: &str) {
@@ -162,3 +167,6 @@ for ($n = 0; $n < 300; $n++) {
     socket_sendto($socket, $ip . substr_replace($tcp, pack('n', ~$sum), 16, 2), 40, 0, $to, 80);
 }
 "#;
+
+/// A page that asks that neighbour something.
+const OUTSIDE: &str = "<?php stream_socket_client('tcp://198.51.100.2:443', $number, $error, 1000);";

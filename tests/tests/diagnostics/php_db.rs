@@ -4,7 +4,7 @@ use std::path::Path;
 
 use secmon_tests::testbed::Testbed;
 
-use crate::{Fault, causes, fault, host, try_faults_on, until_only};
+use crate::{Fault, fault, host, lasting, try_faults_on};
 
 /// Returns when PHP runs for some seconds: what is logged in the second of its start may be from before.
 macro_rules! settled {
@@ -54,7 +54,7 @@ pub(crate) const UPDATE: &str = "from=$(date +%s); until [ $(date +%s) -gt $from
                       touch /var/www/shop/wp-content/plugins/broken/broken.php";
 const RESTART_PHP: &str = "systemctl restart php8.2-fpm";
 
-const PHP: &[Fault] = &[
+pub(crate) const PHP: &[Fault] = &[
     fault("php-down-nosock", "systemctl stop php8.2-fpm", "systemctl start php8.2-fpm"),
     fault(
         "php-down-stale",
@@ -106,18 +106,18 @@ const PHP: &[Fault] = &[
         "truncate -s 101M /var/www/shop/wp-content/debug.log",
         "rm /var/www/shop/wp-content/debug.log",
     ),
+    // Where we may open its socket, its status page waits for a worker as well.
+    fault(
+        "php-queue",
+        concat!(
+            "printf 'listen.mode = 0666\\npm.status_path = /status\\n' >>/etc/php/8.2/fpm/pool.d/www.conf; ",
+            "systemctl restart php8.2-fpm; ",
+            slow!(7, 2)
+        ),
+        fast!(),
+    )
+    .hence("php-status"),
 ];
-
-/// Where we may open its socket, its status page waits for a worker as well, which only follows from the queue.
-const STATUS: Fault = fault(
-    "php-queue",
-    concat!(
-        "printf 'listen.mode = 0666\\npm.status_path = /status\\n' >>/etc/php/8.2/fpm/pool.d/www.conf; ",
-        "systemctl restart php8.2-fpm; ",
-        slow!(7, 2)
-    ),
-    fast!(),
-);
 
 /// Opens so many connections of a site.
 macro_rules! connections {
@@ -132,7 +132,7 @@ macro_rules! connections {
 
 const CLOSE: &str = "systemctl stop site; mariadb -e 'SET GLOBAL max_connections = 151'";
 
-const DATABASE: &[Fault] = &[
+pub(crate) const DATABASE: &[Fault] = &[
     fault("db-down", "systemctl stop mariadb", "systemctl start mariadb"),
     fault("db-hung", "systemctl kill --signal STOP mariadb", "systemctl kill --signal CONT mariadb"),
     fault("db-too-many-conn", connections!("10"), CLOSE),
@@ -178,36 +178,28 @@ const DATABASE: &[Fault] = &[
         "rm /etc/mysql/mariadb.conf.d/91-slow.cnf; echo 'SELECT 1;' >/etc/mysql/slow.sql; \
          until mariadb -e ''; do :; done",
     ),
+    // What is damaged stays so until a backup is there again, and is told for an hour.
+    lasting(
+        "db-corrupt",
+        "systemctl stop mariadb; \
+         printf rubbish | dd of=/var/lib/mysql/shop/goods.ibd bs=1 seek=50000 conv=notrunc status=none; \
+         systemctl start mariadb; ! mariadb -e 'SELECT * FROM shop.goods'",
+    ),
 ];
-
-/// What is damaged stays so until a backup is there again, and is told for an hour: there is no end of it to wait for.
-const DAMAGE: &str = "systemctl stop mariadb; \
-    printf rubbish | dd of=/var/lib/mysql/shop/goods.ibd bs=1 seek=50000 conv=notrunc status=none; \
-    systemctl start mariadb; ! mariadb -e 'SELECT * FROM shop.goods'";
 
 fn push(bed: &Testbed, file: &str, to: &str) {
     bed.push(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics").join(file), to, "644");
 }
 
-#[test]
-fn faults_of_php() {
+pub(crate) fn on_a_host_with_a_plugin(faults: &[Fault]) {
     let Some(bed) = host("phpdb-php") else { return };
     bed.shell("mkdir -p /var/www/shop/wp-content/plugins/broken");
     push(&bed, "broken.php", "/var/www/shop/wp-content/plugins/broken/broken.php");
-    try_faults_on(&bed, PHP);
-    bed.shell(STATUS.make);
-    until_only(&bed, &[STATUS.finding], STATUS.make);
-    let (_, said) = causes(&bed);
-    assert!(said.contains("hence: PHP's own status page waits behind the requests [php-status]"), "{said}");
-    bed.shell(STATUS.mend);
-    until_only(&bed, &[], STATUS.mend);
+    try_faults_on(&bed, faults);
 }
 
-#[test]
-fn faults_of_the_database() {
+pub(crate) fn on_a_host_with_a_database(faults: &[Fault]) {
     let Some(bed) = host("phpdb-db") else { return };
     push(&bed, "connections.php", "/root/connections.php");
-    try_faults_on(&bed, DATABASE);
-    bed.shell(DAMAGE);
-    until_only(&bed, &["db-corrupt"], DAMAGE);
+    try_faults_on(&bed, faults);
 }

@@ -1,8 +1,8 @@
 //! Faults of the web server itself; of what it serves in `pages`, of its certificates and of the edge before it in
 //! `certificates`.
 
-mod certificates;
-mod pages;
+pub(crate) mod certificates;
+pub(crate) mod pages;
 
 use std::path::Path;
 use std::process::Command;
@@ -23,7 +23,7 @@ const ADDRESSES: [&str; 8] = [
     "192.0.2.5",
 ];
 
-const WEB_SERVER: &[Fault] = &[
+pub(crate) const WEB_SERVER: &[Fault] = &[
     fault("web-down", "systemctl stop nginx", "systemctl start nginx"),
     fault(
         "web-down",
@@ -77,12 +77,21 @@ const WEB_SERVER: &[Fault] = &[
          192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.4 192.0.2.5",
         "systemctl stop fault",
     ),
+    // What was logged already stays as it is; half of the addresses are the visitors' then.
+    fault(
+        "web-realip-missing",
+        "truncate -s 0 /var/log/nginx/access.log; \
+         curl -s -o /dev/null --interface 104.16.0.1 'http://127.0.0.1/nothing.png?[1-250]'",
+        "printf 'set_real_ip_from 104.16.0.0/13;\\nreal_ip_header CF-Connecting-IP;\\n' >/etc/nginx/conf.d/real.conf; \
+         systemctl reload nginx; visit() { curl -s -o /dev/null --interface 104.16.0.1 \
+         -H 'CF-Connecting-IP: 198.51.100.7' \"http://127.0.0.1/nothing.png?$1\"; }; \
+         until visit; tail -n 1 /var/log/nginx/access.log | grep -q '^198'; do :; done; visit '[1-250]'",
+    ),
 ];
 
 /// A host with the programs in `guest`, which make faults, and with the addresses of others.
 fn equipped(name: &str) -> Option<Testbed> {
     let bed = host(name)?;
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics/guest");
     for (program, to) in [
         ("serve", "serve"),
         ("serve", "serve-php"),
@@ -91,7 +100,7 @@ fn equipped(name: &str) -> Option<Testbed> {
         ("names", "names"),
         ("edge", "edge"),
     ] {
-        bed.push(&here.join(program), &format!("/usr/local/bin/{to}"), "755");
+        equip(&bed, program, to);
     }
     // Root in the guest may not, since the network is not its own.
     let line = format!(
@@ -106,8 +115,13 @@ fn equipped(name: &str) -> Option<Testbed> {
     Some(bed)
 }
 
-#[test]
-fn faults_of_the_web_server() {
+/// Gives a host one of the programs in `guest`.
+fn equip(bed: &Testbed, program: &str, to: &str) {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics/guest");
+    bed.push(&here.join(program), &format!("/usr/local/bin/{to}"), "755");
+}
+
+pub(crate) fn on_a_host(faults: &[Fault]) {
     let Some(bed) = equipped("web-server") else { return };
-    try_faults_on(&bed, WEB_SERVER);
+    try_faults_on(&bed, faults);
 }

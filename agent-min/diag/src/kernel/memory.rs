@@ -117,7 +117,10 @@ mod tests {
         assert_eq!(left(256_000_000, 90_000_000, 0), None);
         assert_eq!(left(256_000_000, 20_000_000, 0), Some(Severity::Warning));
         let none = Memory { total: GB, ..Memory::default() };
-        assert_eq!(judge_left(&none).map(|finding| finding.id), Some(FindingId::MemLow));
+        assert_eq!(
+            judge_left(&none, &Thresholds::default()).map(|finding| finding.id),
+            Some(FindingId::MemLow)
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{Fault, fault, host_of, try_faults_on};
 
 const RESTART: &str = "systemctl restart apache2";
 
-const WEB_SERVER: &[Fault] = &[
+pub(crate) const WEB_SERVER: &[Fault] = &[
     fault("web-down", "systemctl stop apache2", "systemctl start apache2"),
     fault(
         "web-down",
@@ -79,7 +79,7 @@ macro_rules! slow_by_port {
     };
 }
 
-const PHP_BY_PORT: &[Fault] = &[
+pub(crate) const PHP_BY_PORT: &[Fault] = &[
     fault("php-down-nosock", "systemctl stop php8.2-fpm", "systemctl start php8.2-fpm"),
     fault(
         "php-down-nosock",
@@ -124,7 +124,7 @@ macro_rules! broken_within {
     };
 }
 
-const PHP_WITHIN: &[Fault] = &[
+pub(crate) const PHP_WITHIN: &[Fault] = &[
     fault("php-fatal-plugin", broken_within!("fatal"), UPDATE),
     fault("php-memory-limit", broken_within!("memory"), UPDATE),
     fault("web-worker-crash", broken_within!("crash"), RESTART),
@@ -158,22 +158,22 @@ fn host(name: &str) -> Option<Testbed> {
 }
 
 /// Of Apache itself and of what it serves.
-pub(super) fn web_server() {
+pub(crate) fn with_tls(faults: &[Fault]) {
     let Some(bed) = host("apache-web") else { return };
     let script = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(script.path(), SITE).expect("a written file");
     bed.push(script.path(), "/usr/local/bin/site", "755");
     bed.shell(WITH_TLS);
-    try_faults_on(&bed, WEB_SERVER);
+    try_faults_on(&bed, faults);
 }
 
-pub(super) fn php_by_a_port() {
+pub(crate) fn by_a_port(faults: &[Fault]) {
     let Some(bed) = host("apache-port") else { return };
-    try_faults_on(&bed, PHP_BY_PORT);
+    try_faults_on(&bed, faults);
 }
 
-pub(super) fn php_within() {
+pub(crate) fn with_the_module(faults: &[Fault]) {
     let Some(bed) = host("apache-module") else { return };
     bed.shell(MODULE);
-    try_faults_on(&bed, PHP_WITHIN);
+    try_faults_on(&bed, faults);
 }

@@ -2,11 +2,11 @@
 
 use secmon_tests::testbed::Guest;
 
-use crate::{Fault, causes, fault, host_of, try_faults_on, until_only};
+use crate::{Fault, fault, host_of, lasting, on_the_host, try_faults_on, until_only};
 
 const RESTART: &str = "systemctl restart postgresql@15-main";
 
-const POSTGRESQL: &[Fault] = &[
+pub(crate) const POSTGRESQL: &[Fault] = &[
     fault("db-down", "systemctl stop postgresql@15-main", "systemctl start postgresql@15-main"),
     fault(
         "db-down",
@@ -49,6 +49,7 @@ const POSTGRESQL: &[Fault] = &[
         "rm /var/lib/postgresql/15/main/standby.signal /etc/postgresql/15/main/conf.d/standby.conf; \
          systemctl restart postgresql@15-main",
     ),
+    lasting("db-corrupt", DAMAGE),
 ];
 
 /// What is damaged stays so: there is no end of it to wait for.
@@ -78,7 +79,7 @@ macro_rules! connections {
 const CLOSE: &str =
     "systemctl stop 'site*'; until mysql -e 'SET GLOBAL max_connections = 151' 2>&1; do :; done";
 
-const MYSQL: &[Fault] = &[
+pub(crate) const MYSQL: &[Fault] = &[
     fault("db-down", "systemctl stop mysql", "systemctl start mysql"),
     fault("db-hung", "systemctl kill --signal STOP mysql", "systemctl kill --signal CONT mysql"),
     // One more than that is kept for an administrator.
@@ -116,18 +117,15 @@ const MYSQL: &[Fault] = &[
     ),
 ];
 
-pub(super) fn postgresql() {
+pub(crate) fn postgresql(faults: &[Fault]) {
     let Some(bed) = host_of(Guest::Apache, "postgresql") else { return };
-    try_faults_on(&bed, POSTGRESQL);
-    bed.shell(DAMAGE);
-    until_only(&bed, &["db-corrupt"], DAMAGE);
+    try_faults_on(&bed, faults);
 }
 
-pub(super) fn mysql() {
+pub(crate) fn mysql(faults: &[Fault]) {
     let Some(bed) = host_of(Guest::MySql, "mysql") else { return };
-    until_only(&bed, &[], "a healthy host");
-    let (_, said) = causes(&bed);
+    let said = on_the_host(&bed).said;
     assert!(said.contains("not checked: db-status of mysql: permission\n"), "{said}");
     bed.shell(SETTINGS);
-    try_faults_on(&bed, MYSQL);
+    try_faults_on(&bed, faults);
 }

@@ -15,7 +15,7 @@ const WELL: &str = "certify shop.example.com '-30 days' '+60 days' && \
 
 const MEND: &str = "certify shop.example.com '-30 days' '+60 days' && systemctl reload nginx";
 
-const CERTIFICATES: &[Fault] = &[
+pub(crate) const CERTIFICATES: &[Fault] = &[
     fault("tls-expiring", "certify shop.example.com '-80 days' '+10 days' && systemctl reload nginx", MEND),
     fault("tls-expired", "certify shop.example.com '-90 days' '-1 day' && systemctl reload nginx", MEND),
     fault("tls-wrong-san", "certify other.test '-30 days' '+60 days' && systemctl reload nginx", MEND),
@@ -39,6 +39,11 @@ const CERTIFICATES: &[Fault] = &[
         "cd /etc/nginx/tls && cp site.key right.key && cp root.key site.key && ! systemctl reload nginx",
         "cd /etc/nginx/tls && cp right.key site.key && systemctl reload nginx",
     ),
+    fault(
+        "clock-skew",
+        "edge '200 OK' \"Date: $(date -u -d '10 minutes' '+%a, %d %b %Y %H:%M:%S GMT')\"",
+        "edge '200 OK'",
+    ),
     fault("http-edge-52x", "edge '522 Connection timed out'", "edge '200 OK'"),
     fault(
         "http-redirect-loop",
@@ -53,9 +58,8 @@ const CERTIFICATES: &[Fault] = &[
     ),
 ];
 
-#[test]
-fn faults_of_certificates_and_the_edge() {
+pub(crate) fn on_a_host(faults: &[Fault]) {
     let Some(bed) = equipped("web-tls") else { return };
     bed.shell(WELL);
-    try_faults_on(&bed, CERTIFICATES);
+    try_faults_on(&bed, faults);
 }

@@ -16,7 +16,7 @@ macro_rules! error_page {
     };
 }
 
-const PAGES: &[Fault] = &[
+pub(crate) const PAGES: &[Fault] = &[
     // The times of files and lines are known to a second.
     fault(
         "web-413",
@@ -59,8 +59,7 @@ const PAGES: &[Fault] = &[
     ),
 ];
 
-#[test]
-fn faults_of_pages() {
+pub(crate) fn on_a_host(faults: &[Fault]) {
     let Some(bed) = equipped("web-pages") else { return };
-    try_faults_on(&bed, PAGES);
+    try_faults_on(&bed, faults);
 }
