@@ -41,7 +41,7 @@ pub(crate) const CERTIFICATES: &[Fault] = &[
     ),
     fault(
         "clock-skew",
-        "edge '200 OK' \"Date: $(date -u -d '10 minutes' '+%a, %d %b %Y %H:%M:%S GMT')\"",
+        "edge '200 OK' 'Server: cloudflare' \"Date: $(date -u -d '10 minutes' '+%a, %d %b %Y %H:%M:%S GMT')\"",
         "edge '200 OK'",
     ),
     fault("http-edge-52x", "edge '522 Connection timed out'", "edge '200 OK'"),
