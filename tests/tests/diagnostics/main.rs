@@ -5,6 +5,7 @@
 //! is its end.
 
 mod growth;
+mod kernel;
 mod machine;
 #[macro_use]
 mod php_db;
@@ -51,6 +52,7 @@ tables! {
     faults_of_php_within_apache: variants::apache::with_the_module, variants::apache::PHP_WITHIN;
     faults_of_postgresql: variants::databases::postgresql, variants::databases::POSTGRESQL;
     faults_that_only_a_second_look_finds: growth::on_a_host, growth::GROWTH;
+    faults_that_take_a_kernel_of_their_own: kernel::on_a_machine, kernel::KERNEL;
     faults_of_the_web_server: web::on_a_host, web::WEB_SERVER;
 }
 
@@ -123,7 +125,7 @@ fn on_the_host(bed: &Testbed) -> Seen {
     let id = |line: &str| Some(line.rsplit_once(" [")?.1.strip_suffix(']')?.to_owned());
     let grave = |line: &&str| line.starts_with("critical: ") || line.starts_with("warning: ");
     let mut causes: BTreeSet<String> = said.lines().filter(grave).filter_map(id).collect();
-    let symptoms = said.lines().filter(|line| line.starts_with("hence: ")).filter_map(id).collect();
+    let symptoms = said.lines().filter(|line| line.starts_with("  hence: ")).filter_map(id).collect();
     assert_eq!(output.status.code(), Some(i32::from(!causes.is_empty())), "{said}{}", text(&output.stderr));
     // The processors are this machine's, and who else is busy on it is no fault of a container's.
     if !bed.guest().is_machine() {

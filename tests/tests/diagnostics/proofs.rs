@@ -29,9 +29,6 @@ const FLOOD: &str = "agent-min/diag/src/flood/rules_tests.rs";
 const GREETING: &str = "agent-min/diag/src/probe/databases_tests.rs";
 const LABELS: &str = "agent-min/diag/tests/flood_labels.rs";
 const MEMORY: &str = "agent-min/diag/src/kernel/memory.rs";
-const NET: &str = "agent-min/diag/src/kernel/net_tests.rs";
-const PROCESSES: &str = "agent-min/diag/src/kernel/processes_tests.rs";
-const UNITS: &str = "agent-min/diag/src/errors/units.rs";
 const WEB: &str = "agent-min/diag/src/errors/web_tests.rs";
 
 const fn proof(id: FindingId) -> Proof {
@@ -51,6 +48,7 @@ const fn proof(id: FindingId) -> Proof {
         | F::DbSlowRate
         | F::DbTmpDisk
         | F::DbTooManyConn
+        | F::DiskExt4Errors
         | F::DiskFull
         | F::DiskInodes
         | F::DiskLogGrowth
@@ -69,10 +67,14 @@ const fn proof(id: FindingId) -> Proof {
         | F::HttpRedirectLoop
         | F::HttpSlowTtfb
         | F::HttpVhostWrong
+        | F::MemLow
+        | F::MemOom
         | F::MemOvercommit
+        | F::NetConntrackFull
         | F::NetEphemeral
         | F::NetListenOverflow
         | F::NetSynFlood
+        | F::NetTcpMem
         | F::PhpBacklogFull
         | F::PhpDebuglogHuge
         | F::PhpDownNosock
@@ -90,6 +92,8 @@ const fn proof(id: FindingId) -> Proof {
         | F::SysCrashLoop
         | F::SysDpkgBroken
         | F::SysDstate
+        | F::SysFdMax
+        | F::SysPids
         | F::SysUnitDown
         | F::TlsChainIncomplete
         | F::TlsExpired
@@ -118,7 +122,7 @@ const fn proof(id: FindingId) -> Proof {
         F::DbOomKilled | F::PhpKilledOom => {
             Recorded(COMPARED, "a_kill_names_the_unit_that_memory_ran_out_in")
         }
-        F::MemSwapThrash | F::NetTcpMem | F::SysPids => {
+        F::MemSwapThrash => {
             Recorded(COMPARED, "each_counter_is_a_finding_on_one_side_of_its_limit_and_none_on_the_other")
         }
         F::CpuSteal | F::CpuThrottled | F::NetErrs => {
@@ -132,7 +136,6 @@ const fn proof(id: FindingId) -> Proof {
         F::FakeBot => Recorded(CRAWLERS, "only_who_is_no_crawler_for_certain_is_called_a_false_one"),
         F::DbDiskFull => Recorded(DATABASE, "a_disk_that_has_room_again_is_not_full_but_a_quota_may_be"),
         F::DiskIoStall => Recorded(DISK, "a_stall_must_have_lasted_and_names_the_busiest_disk"),
-        F::DiskExt4Errors => Recorded(DISK, "only_young_errors_of_a_file_system_are_news"),
         F::HttpCfBypassCache => Recorded(FLOOD, "a_cache_that_never_helps_is_told"),
         F::FloodLoginSuccess => {
             Recorded(FLOOD, "a_login_after_ten_failures_is_told_and_one_after_nine_is_not")
@@ -159,13 +162,9 @@ const fn proof(id: FindingId) -> Proof {
         F::Scan404 => Recorded(LABELS, "scanners_on_a_small_server_are_named_and_its_users_are_not"),
         F::FloodLogin => Recorded(LABELS, "short_extracts_are_what_they_were_made_for"),
         F::Http499Burst => Recorded(LABELS, "three_seconds_of_a_flood_that_fails_are_to_be_blocked"),
-        F::MemLow => Recorded(MEMORY, "little_memory_is_a_share_and_on_larger_machines_also_an_amount"),
         F::MemPsi => {
             Recorded(MEMORY, "waiting_for_memory_has_two_steps_and_a_restart_only_against_one_greedy_worker")
         }
-        F::NetConntrackFull => Recorded(NET, "the_table_of_connections_has_two_steps_and_need_not_be_there"),
-        F::SysFdMax => Recorded(PROCESSES, "file_handles_have_two_steps"),
-        F::MemOom => Recorded(UNITS, "who_was_killed_is_read_and_who_is_needed_counts_more"),
         F::WebApacheMaxworkers => Recorded(WEB, "an_apache_that_is_full_is_told"),
     }
 }
