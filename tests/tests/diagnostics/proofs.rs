@@ -29,7 +29,6 @@ const FLOOD: &str = "agent-min/diag/src/flood/rules_tests.rs";
 const GREETING: &str = "agent-min/diag/src/probe/databases_tests.rs";
 const LABELS: &str = "agent-min/diag/tests/flood_labels.rs";
 const MEMORY: &str = "agent-min/diag/src/kernel/memory.rs";
-const WEB: &str = "agent-min/diag/src/errors/web_tests.rs";
 
 const fn proof(id: FindingId) -> Proof {
     use FindingId as F;
@@ -39,6 +38,7 @@ const fn proof(id: FindingId) -> Proof {
         | F::DbAuthFail
         | F::DbConnNearLimit
         | F::DbCorrupt
+        | F::WebApacheMaxworkers
         | F::DbCrashRestart
         | F::DbDown
         | F::DbHung
@@ -165,7 +165,6 @@ const fn proof(id: FindingId) -> Proof {
         F::MemPsi => {
             Recorded(MEMORY, "waiting_for_memory_has_two_steps_and_a_restart_only_against_one_greedy_worker")
         }
-        F::WebApacheMaxworkers => Recorded(WEB, "an_apache_that_is_full_is_told"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use secmon_tests::testbed::Guest;
 
-use crate::{Fault, fault, host_of, lasting, on_the_host, try_faults_on, until_only};
+use crate::{Fault, fault, host_of, lasting, on_the_host, try_faults_on};
 
 const RESTART: &str = "systemctl restart postgresql@15-main";
 
