@@ -216,6 +216,11 @@ async fn a_429_is_obeyed_by_the_next_call_of_the_token() {
     assert_eq!(script.zone().security_level().await.as_deref(), Ok("medium"));
     assert!(start.elapsed().as_millis() >= 1_000);
 
+    let script = Script::new(vec![slower, ok(r#"{"value":"under_attack"}"#)]);
+    let refused = script.zone().set_security_level("under_attack").await.expect_err("too many");
+    assert_eq!(refused, ApiError::RateLimited { retry_after_s: 1 });
+    assert_eq!(script.asked().len(), 1, "its caller decides whether it is sent again");
+
     let script = Script::new(vec![Answer::Http(429, "retry-after: 120\r\n", String::new())]);
     let refused = script.zone().set_security_level("under_attack").await.expect_err("too many");
     assert_eq!(refused, ApiError::RateLimited { retry_after_s: 120 });
