@@ -1,7 +1,6 @@
 //! The `secmon` command as its users see it: real processes, real files.
 
 mod fake_agent;
-mod fake_api;
 mod manifests;
 mod openssl;
 mod place;

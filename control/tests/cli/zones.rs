@@ -4,17 +4,32 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::fake_api::{FakeApi, Stand, TOKEN, ZONE};
+use secmon_fake_cloudflare::{
+    DEFAULT_ZONE as ZONE, Edit, FakeCloudflare, NewZone, Options, Permission, Plan, Token,
+};
+
 use crate::place::{Place, Ran, text};
+
+const TOKEN: &str = "cfut_hunter2hunter2hunter2hunter2hunter20a1b2c3d";
+
+/// A zone on the Pro plan, and a token for it.
+fn fake() -> FakeCloudflare {
+    let zones = vec![NewZone::new(ZONE, "example.com").on(Plan::Pro)];
+    FakeCloudflare::start(Options { zones, tokens: vec![Token::new(TOKEN)], ..Options::default() })
+}
+
+fn revoke(api: &FakeCloudflare) {
+    api.edit(&Edit::RemoveToken { secret: TOKEN.to_owned() });
+}
 
 impl Place {
     /// Runs a command that asks this API.
-    fn ask(&self, api: &FakeApi, arguments: &[&str]) -> Ran {
-        self.run_with(arguments, &[("SECMON_CLOUDFLARE_API_URL", &api.url)])
+    fn ask(&self, api: &FakeCloudflare, arguments: &[&str]) -> Ran {
+        self.run_with(arguments, &[("SECMON_CLOUDFLARE_API_URL", &api.url())])
     }
 
     /// A file with a token, and `secmon cloudflare add` of it.
-    fn add_zone(&self, api: &FakeApi, token: &str) -> Ran {
+    fn add_zone(&self, api: &FakeCloudflare, token: &str) -> Ran {
         let file = self.path("token");
         fs::write(&file, format!("{token}\n")).expect("a file");
         let ran = self.ask(api, &["cloudflare", "add", "acme", ZONE, "--token-file", text(&file)]);
@@ -43,7 +58,7 @@ impl Place {
 
 #[test]
 fn a_zone_is_added_listed_checked_protected_and_removed() {
-    let (place, api) = (Place::ready(), FakeApi::start());
+    let (place, api) = (Place::ready(), fake());
     let said = place.add_zone(&api, TOKEN).succeeded().out;
     assert!(
         said.starts_with("Added example.com (pro plan) of acme.\nNext: secmon cloudflare protect acme"),
@@ -93,10 +108,10 @@ fn a_zone_is_added_listed_checked_protected_and_removed() {
 
 #[test]
 fn the_token_comes_from_standard_input_and_never_from_the_command_line() {
-    let (place, api) = (Place::ready(), FakeApi::start());
+    let (place, api) = (Place::ready(), fake());
     let mut command = Command::new(env!("CARGO_BIN_EXE_secmon"));
     command.args(["cloudflare", "add", "acme", ZONE]).env_clear().env("SECMON_DATA_DIR", place.data());
-    command.env("SECMON_CLOUDFLARE_API_URL", &api.url);
+    command.env("SECMON_CLOUDFLARE_API_URL", api.url());
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("secmon");
     child.stdin.take().expect("a pipe").write_all(TOKEN.as_bytes()).expect("written");
@@ -107,7 +122,7 @@ fn the_token_comes_from_standard_input_and_never_from_the_command_line() {
 
 #[test]
 fn what_is_no_good_token_is_refused_with_what_to_do_and_not_stored() {
-    let (place, api) = (Place::ready(), FakeApi::start());
+    let (place, api) = (Place::ready(), fake());
     place
         .add_zone(&api, "c2547eb745079dac9320b638f5e225cf483cc")
         .refused(&["a global API key", "Create Custom Token"]);
@@ -119,9 +134,10 @@ fn what_is_no_good_token_is_refused_with_what_to_do_and_not_stored() {
     place.ask(&api, &["cloudflare", "add", "nobody", ZONE]).refused(&["there is no client nobody"]);
     place.ask(&api, &["cloudflare", "add", "acme", "example.com"]).misused("32 hexadecimal digits");
 
-    api.stands(Stand { known: false, ..Stand::default() });
+    revoke(&api);
     place.add_zone(&api, TOKEN).refused(&["doesn't take the API token"]);
-    api.stands(Stand { waf: false, ..Stand::default() });
+    let without_waf = [Permission::ZoneRead, Permission::SettingsWrite, Permission::FirewallWrite];
+    api.add_token(Token::new(TOKEN).with(&without_waf));
     place
         .add_zone(&api, TOKEN)
         .refused(&["lacks the permission Zone / Zone WAF / Edit", "it was not stored"]);
@@ -137,9 +153,12 @@ fn what_is_no_good_token_is_refused_with_what_to_do_and_not_stored() {
 
 #[test]
 fn what_is_odd_about_a_zone_is_said_when_it_is_added_and_when_it_is_checked() {
-    let (place, api) = (Place::ready(), FakeApi::start());
-    let expires = r#","expires_on":"2027-01-01T00:00:00Z""#;
-    api.stands(Stand { paused: true, listed: "", expires, ..Stand::default() });
+    let (place, api) = (Place::ready(), fake());
+    let reads =
+        [Permission::ZoneRead, Permission::SettingsRead, Permission::WafRead, Permission::FirewallRead];
+    let expires_on = Some("2027-01-01T00:00:00Z".to_owned());
+    api.add_token(Token { expires_on, ..Token::new(TOKEN).with(&reads) });
+    api.edit(&Edit::SetZone { zone: ZONE.to_owned(), status: None, paused: Some(true), plan: None });
     let added = place.add_zone(&api, TOKEN).succeeded().out;
     let checked = place.ask(&api, &["cloudflare", "check"]).succeeded().out;
     for said in [&added, &checked] {
@@ -147,7 +166,7 @@ fn what_is_odd_about_a_zone_is_said_when_it_is_added_and_when_it_is_checked() {
             assert!(said.contains(text), "{text} in {said}");
         }
     }
-    api.stands(Stand { known: false, ..Stand::default() });
+    revoke(&api);
     let ran = place.ask(&api, &["cloudflare", "check"]);
     assert_eq!(ran.code, Some(1));
     assert!(
@@ -156,7 +175,7 @@ fn what_is_odd_about_a_zone_is_said_when_it_is_added_and_when_it_is_checked() {
         ran.out
     );
     let users = ("SECMON_TELEGRAM_ALLOWED_USER_IDS", "1");
-    let ran = place.run_with(&["doctor"], &[users, ("SECMON_CLOUDFLARE_API_URL", &api.url)]);
+    let ran = place.run_with(&["doctor"], &[users, ("SECMON_CLOUDFLARE_API_URL", &api.url())]);
     assert_eq!(ran.code, Some(1));
     for text in ["ok    data key: opens every stored token (1)", "FAIL  acme example.com: "] {
         assert!(ran.out.contains(text), "{text} in {}", ran.out);
@@ -166,7 +185,7 @@ fn what_is_odd_about_a_zone_is_said_when_it_is_added_and_when_it_is_checked() {
 
 #[test]
 fn a_wrong_data_key_is_an_error_at_start() {
-    let (place, api) = (Place::ready(), FakeApi::start());
+    let (place, api) = (Place::ready(), fake());
     place.add_zone(&api, TOKEN).succeeded();
     place.set_data_key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
     let wrong = ["the stored token of example.com doesn't open: SECMON_DATA_KEY"];
@@ -189,7 +208,7 @@ fn a_wrong_data_key_is_an_error_at_start() {
 
 #[test]
 fn a_rotation_changes_the_key_in_the_settings_and_every_token_still_opens() {
-    let (place, api) = (Place::ready(), FakeApi::start());
+    let (place, api) = (Place::ready(), fake());
     place.add_zone(&api, TOKEN).succeeded();
     let old = place.data_key();
     let said = place.run(&["key", "rotate"]).succeeded().out;
@@ -227,7 +246,7 @@ fn a_rotation_changes_the_key_in_the_settings_and_every_token_still_opens() {
 
 #[test]
 fn a_killed_rotation_leaves_every_token_readable() {
-    let (place, api) = (Place::ready(), FakeApi::start());
+    let (place, api) = (Place::ready(), fake());
     place.add_zone(&api, TOKEN).succeeded();
     for round in 0..24 {
         let mut command = Command::new(env!("CARGO_BIN_EXE_secmon"));
