@@ -4,6 +4,7 @@ use secmon_wire::diag::Finding;
 use secmon_wire::{ActionId, ClientId};
 
 use super::Reply;
+use crate::approval::Claimed;
 use crate::cloudflare::{Change, Lease, LeaseId, Managed, Outcome, Suppressed, Why};
 use crate::dispatch::now;
 use crate::store::PendingRow;
@@ -12,6 +13,11 @@ use crate::store::PendingRow;
 const EXPRESSION_MAX: usize = 700;
 
 impl Reply {
+    /// Cloudflare was asked and hasn't answered yet.
+    pub fn asking_cloudflare(claimed: &Claimed) -> Self {
+        Self::new().text(format!("… {} {}: asking Cloudflare", claimed.client(), claimed.action()))
+    }
+
     /// What came of mitigations: one lease for each zone.
     pub fn mitigated(done: &[(Lease, Outcome, bool)]) -> Self {
         let mut reply = Self::new();

@@ -69,7 +69,10 @@ impl Dispatcher {
     pub async fn dispatch(self: Arc<Self>, claimed: Claimed) {
         let (transport, chat, nonce) = (claimed.transport(), claimed.chat(), claimed.nonce());
         if claimed.action().operation().is_none() {
-            match self.leases.approve(&claimed).await {
+            let asking = self.tell_when_slow(transport, chat, Reply::asking_cloudflare(&claimed));
+            let approved = self.leases.approve(&claimed).await;
+            asking.abort();
+            match approved {
                 Ok(told) => self.tell(transport, chat, nonce, told),
                 Err(reason) => {
                     let reply = self.reject(&claimed.rejected(reason)).await;
@@ -88,7 +91,7 @@ impl Dispatcher {
                 return;
             }
         };
-        let running = self.tell_when_slow(&recorded);
+        let running = self.tell_when_slow(transport, chat, Reply::running(&recorded));
         let sent = recorded.send(&self.agents).await;
         running.abort();
         match sent.and_then(|row| Receipted::verify(&recorded, row, recorded.agent())) {
@@ -112,9 +115,12 @@ impl Dispatcher {
     }
 
     /// Says that an operation runs, if it takes longer than an operator likes to wait for a sign of life.
-    fn tell_when_slow(self: &Arc<Self>, recorded: &Recorded) -> tokio::task::JoinHandle<()> {
-        let (transport, chat) = (recorded.transport(), recorded.chat());
-        let reply = Reply::running(recorded);
+    fn tell_when_slow(
+        self: &Arc<Self>,
+        transport: Transport,
+        chat: ChatId,
+        reply: Reply,
+    ) -> tokio::task::JoinHandle<()> {
         let this = Arc::clone(self);
         tokio::spawn(async move {
             tokio::time::sleep(SLOW).await;

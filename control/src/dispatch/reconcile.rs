@@ -121,8 +121,14 @@ impl Dispatcher {
         }
         let damaged = || ResumeError::Intent(found.seq);
         if row.action.operation().is_none() {
-            let told = self.leases.resume(&row, &found).await?;
-            self.tell(row.transport, row.chat, row.nonce, told);
+            // Cloudflare may be slow or away, and nobody else waits for it.
+            let this = Arc::clone(self);
+            tokio::spawn(async move {
+                match this.leases.resume(&row, &found).await {
+                    Ok(told) => this.tell(row.transport, row.chat, row.nonce, told),
+                    Err(error) => tracing::error!("{} {}: {error}", row.client, row.action),
+                }
+            });
             return Ok(());
         }
         let fields = IntentFields {
