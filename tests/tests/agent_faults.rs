@@ -322,7 +322,10 @@ fn a_network_process_that_ends_while_the_monitor_has_no_descriptors_is_back_once
     until("the monitor to say so", || {
         host.log()
             .iter()
-            .any(|line| line.contains("network process can't be started: Too many open"))
+            .any(|line| {
+                line.contains("network process can't be started: ")
+                    && line.ends_with("(os error 24); trying again")
+            })
             .then_some(())
     });
     limit_descriptors(monitor, 1024);
