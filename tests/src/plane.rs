@@ -5,6 +5,7 @@
 //! second time, on purpose; only the list of actions comes from the wire crate.
 
 mod chain;
+pub mod cloudflare;
 mod codes;
 mod records;
 mod site;
@@ -57,6 +58,8 @@ pub struct Plane {
     /// The last message before an end, and how many there were: it may be sent once more, because none is
     /// ever lost.
     doubtful: Option<(usize, SentMessage)>,
+    /// Variables beside the usual ones.
+    variables: Vec<(&'static str, String)>,
     dir: TempDir,
 }
 
@@ -107,7 +110,16 @@ impl Plane {
         for chat in [ALLOWED_CHAT, OTHER_CHAT] {
             telegram.add_chat(&serde_json::json!({"id": chat, "type": "group", "title": "A group"}));
         }
-        let plane = Self { telegram, codes, serve: None, seen: 0, audited: 0, doubtful: None, dir };
+        let plane = Self {
+            telegram,
+            codes,
+            serve: None,
+            seen: 0,
+            audited: 0,
+            doubtful: None,
+            variables: Vec::new(),
+            dir,
+        };
         plane.secmon(&["init"]);
         plane
     }
@@ -131,6 +143,12 @@ impl Plane {
         self.at("data").join(name)
     }
 
+    /// Sets a variable for every command and start from now on, in the place of its usual value.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        self.variables.retain(|(known, _)| *known != name);
+        self.variables.push((name, value.to_owned()));
+    }
+
     /// A `secmon` command in this control plane's environment.
     pub fn command(&self) -> Command {
         let mut command = Command::new(binary("secmon"));
@@ -144,6 +162,7 @@ impl Plane {
         if self.codes.is_some() {
             command.env("SECMON_TELEGRAM_TOTP_SECRET", TOTP_SECRET);
         }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null());
         command
     }
