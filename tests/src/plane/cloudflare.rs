@@ -4,8 +4,10 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use secmon_control::cloudflare::{Lease, LeaseId};
-use secmon_control::store::Store;
+use secmon_control::cloudflare::{Lease, LeaseId, Plan, Vault, ZoneId};
+use secmon_control::config::Secret;
+use secmon_control::fleet::RegistryError;
+use secmon_control::store::{Put, SeenZone, Store, ZoneRow};
 use secmon_fake_cloudflare::{FakeCloudflare, NewZone, Options, Token};
 use secmon_wire::diag::{
     Counters, Finding, FindingId, Flood, Pattern, PatternField, ReportWriter, Severity, Source, Window,
@@ -68,6 +70,42 @@ impl Cloud {
         secret
     }
 
+    /// Many clients with one host and one zone each, like [`Self::client`] and [`Self::zone`] and quicker: the hosts are
+    /// copies of one, and the zones are put into the database as the command does. The control plane must not run.
+    pub fn crowd(&self, clients: Vec<(String, NewZone)>) {
+        self.client("model");
+        let copies = clients.iter().map(|(client, _)| {
+            let agent = agent_of(client);
+            format!(
+                "INSERT INTO client (id, created) VALUES ('{client}', 1);
+                 INSERT INTO agent SELECT '{agent}', '{client}', address, receipt_key, not_after, manifest, created
+                 FROM agent WHERE client = 'model';"
+            )
+        });
+        self.plane.sql(&copies.collect::<String>());
+        let (store, vault, now) = (self.store(), Vault::new(self.plane.data_keys()), now());
+        for (client, zone) in clients {
+            let secret = Secret::new(token_of(&zone.id));
+            let row = ZoneRow {
+                zone: ZoneId::new(&zone.id).expect("an id"),
+                client: ClientId::new(&client).expect("an id"),
+                credential: vault.seal(&secret, now).expect("an encrypted token"),
+                added: now,
+                seen: SeenZone {
+                    name: zone.name.clone(),
+                    plan: Plan::new(&format!("{:?}", zone.plan).to_lowercase()).expect("a plan"),
+                    status: "active".to_owned(),
+                    paused: false,
+                    checked: now,
+                },
+            };
+            let put = store.put_zone(&row, |_| Ok::<_, RegistryError>(()));
+            assert_eq!(put.expect("a stored zone"), Put::Added);
+            self.cloudflare.add_token(Token::new(secret.expose()).for_zones(&[&zone.id]));
+            self.cloudflare.add_zone(zone);
+        }
+    }
+
     /// `secmon cloudflare add` with a token on its standard input; what it printed.
     pub fn hand_over(&self, client: &str, zone: &str, secret: &str) -> String {
         let mut command = self.plane.command();
@@ -112,6 +150,11 @@ impl Cloud {
     /// Every lease that hasn't ended.
     pub fn open_leases(&self) -> Vec<Lease> {
         self.store().open_leases().expect("leases")
+    }
+
+    /// Those of one client.
+    pub fn open_leases_of(&self, client: &str) -> Vec<Lease> {
+        self.store().open_leases_of(&ClientId::new(client).expect("an id")).expect("leases")
     }
 
     /// Makes the time of a client's leases be over. The control plane sees it at its next look at the leases: after a
@@ -178,6 +221,11 @@ pub fn flood(id: FindingId, pattern: Option<(PatternField, &str)>, sources: &[(&
 }
 
 /// A flood of one path from a few addresses: every action fits it, on every plan.
+pub fn login_flood() -> Finding {
+    flood(FindingId::FloodLogin, Some((PatternField::Path, "/wp-login.php")), SOURCES)
+}
+
+/// A flood of a path that a service asks for as well, which a rate limit of a small plan couldn't leave alone.
 pub fn xmlrpc_flood() -> Finding {
     flood(FindingId::FloodXmlrpc, Some((PatternField::Path, "/xmlrpc.php")), SOURCES)
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use secmon_control::config::{DataKeys, Secret};
 use serde_json::Value;
 
 use super::{Plane, TOTP_SECRET, assert_sound_chain};
@@ -55,6 +56,14 @@ impl Plane {
         assert_sound_chain(&self.data("audit.jsonl"));
         self.telegram.assert_no_violations();
         self.assert_no_leaks();
+    }
+
+    /// The keys that credentials are encrypted with.
+    pub fn data_keys(&self) -> DataKeys {
+        let settings = fs::read_to_string(self.data("secmon.env")).expect("settings");
+        let key = settings.lines().find_map(|line| line.strip_prefix("SECMON_DATA_KEY="));
+        let key = key.unwrap_or_else(|| panic!("no data key in {settings}")).trim_matches(['"', '\'']);
+        DataKeys::new(&Secret::new(key.to_owned())).expect("a data key")
     }
 
     /// Looks for secrets in everything that was written.
