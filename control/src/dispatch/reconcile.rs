@@ -98,6 +98,11 @@ impl Dispatcher {
 
     /// Claimed, but no intent on disk: so nothing was sent.
     async fn never_recorded(&self, row: PendingRow) {
+        if let Err(error) = self.leases.drop_unrecorded(row.nonce) {
+            // Tried again at the next start.
+            tracing::error!("{error}");
+            return;
+        }
         let rejected = Rejected {
             operator: row.operator,
             transport: row.transport,

@@ -14,7 +14,7 @@ use crate::chat::Reply;
 use crate::cloudflare::{Mitigation, Zone, mitigate, narrowest};
 use crate::diag::Seen;
 use crate::dispatch::now;
-use crate::store::{ArmedRow, PendingRow};
+use crate::store::{ArmedRow, PendingRow, StoreError};
 
 /// A finding this old says nothing of now.
 const FRESH_S: u64 = 15 * 60;
@@ -131,7 +131,7 @@ impl Leases {
 
     /// Puts back everything that the automatic dispatch made for a client.
     pub async fn step_back(&self, client: &ClientId) -> Result<(), Reason> {
-        let unavailable = |error: crate::store::StoreError| Reason::StoreUnavailable(error.to_string());
+        let unavailable = |error: StoreError| Reason::StoreUnavailable(error.to_string());
         for lease in self.store.open_leases_of(client).map_err(unavailable)? {
             if lease.is_approved() {
                 continue;
@@ -158,7 +158,7 @@ impl Leases {
 
     /// The flood findings of the newest fresh report of each of a client's agents, the worst first.
     pub fn fresh_floods(&self, client: &ClientId) -> Result<Vec<Finding>, Reason> {
-        let unavailable = |error: crate::store::StoreError| Reason::StoreUnavailable(error.to_string());
+        let unavailable = |error: StoreError| Reason::StoreUnavailable(error.to_string());
         let reports = self.store.floods_since(client, now().saturating_sub(FRESH_S)).map_err(unavailable)?;
         let mut findings = Vec::new();
         for (agent, _taken, report) in reports {
@@ -215,14 +215,26 @@ impl Leases {
         if recorded.is_err() {
             for planned in planned {
                 let Step::Make(lease) = &planned.step else { continue };
-                let ending = Some("never recorded, and so never made".to_owned());
-                let over = Lease { state: State::Ended, ending, ..lease.clone() };
-                if let Err(error) = self.store.update_lease(&over) {
-                    tracing::error!("lease {}: {error}", over.id);
+                if let Err(error) = self.never_recorded(lease) {
+                    tracing::error!("lease {}: {error}", lease.id);
                 }
             }
         }
         recorded
+    }
+
+    fn never_recorded(&self, lease: &Lease) -> Result<(), StoreError> {
+        let ending = Some("never recorded, and so never made".to_owned());
+        self.store.update_lease(&Lease { state: State::Ended, ending, ..lease.clone() })
+    }
+
+    /// Drops what an approval planned whose intent isn't in the log: the control plane stopped in between.
+    pub(crate) fn drop_unrecorded(&self, nonce: Nonce) -> Result<(), StoreError> {
+        let leases = self.store.leases_by(nonce)?;
+        leases
+            .iter()
+            .filter(|lease| lease.state == State::Planned)
+            .try_for_each(|lease| self.never_recorded(lease))
     }
 
     async fn carry_out_all(
@@ -271,7 +283,7 @@ impl Leases {
     }
 
     async fn restore(self: &Arc<Self>, claimed: &Claimed) -> Result<Told, Reason> {
-        let unavailable = |error: crate::store::StoreError| Reason::StoreUnavailable(error.to_string());
+        let unavailable = |error: StoreError| Reason::StoreUnavailable(error.to_string());
         let leases = self.store.open_leases_of(claimed.client()).map_err(unavailable)?;
         if leases.is_empty() {
             return Err(Reason::NothingToRestore);
