@@ -64,6 +64,7 @@ impl Leases {
                     sleep = sleep.min(Duration::from_secs(lease.expires.saturating_sub(now())));
                     continue;
                 }
+                State::Ending if now() >= lease.expires => Why::Expired,
                 State::Ending => Why::Lost,
                 // Whoever made the plan goes on with it.
                 State::Planned | State::Ended => continue,
