@@ -4,7 +4,7 @@ use secmon_wire::{ActionId, ClientId, Intent};
 
 use super::record::{Field, Record};
 use crate::approval::Claimed;
-use crate::cloudflare::{Asked, Lease, LeaseId, Managed, Origin, Outcome, Why};
+use crate::cloudflare::{Asked, Collateral, Lease, LeaseId, Managed, Origin, Outcome, Why};
 use crate::dispatch::now;
 use crate::store::ArmedRow;
 
@@ -136,6 +136,19 @@ pub fn lease_prolonged(lease: &Lease) -> Record {
 /// A lease ended.
 pub fn lease_ended(lease: &Lease) -> Record {
     of_lease("lease-ended", lease).with("how", lease.ending.clone().unwrap_or_default())
+}
+
+/// Pages were looked at after a mitigation.
+pub fn collateral(lease: &Lease, found: &Collateral) -> Record {
+    let broken = found.broken.iter().map(|broken| {
+        Field::object([
+            ("before", Field::from(broken.before.map(|before| before.to_string()).unwrap_or_default())),
+            ("now", Field::from(broken.now.to_string())),
+            ("page", Field::from(broken.page.to_string())),
+        ])
+    });
+    let looked = u64::try_from(found.looked).unwrap_or(u64::MAX);
+    of_lease("collateral", lease).with("broken", broken.collect::<Vec<_>>()).with("looked", looked)
 }
 
 /// An object with our tag that no lease in force accounts for is about to be removed.

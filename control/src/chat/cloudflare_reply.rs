@@ -5,7 +5,7 @@ use secmon_wire::{ActionId, ClientId};
 
 use super::Reply;
 use crate::approval::Claimed;
-use crate::cloudflare::{Change, Lease, LeaseId, Managed, Outcome, Suppressed, Why};
+use crate::cloudflare::{Change, Collateral, Lease, LeaseId, Managed, Outcome, Sight, Suppressed, Why};
 use crate::dispatch::now;
 use crate::store::PendingRow;
 
@@ -90,6 +90,19 @@ impl Reply {
             lease.zone_name,
             lease.ending.as_deref().unwrap_or("nothing was left to put back")
         ))
+    }
+
+    /// A mitigation broke pages that have to go on answering.
+    pub fn collateral(lease: &Lease, found: &Collateral) -> Self {
+        let Lease { client, action, zone_name, .. } = lease;
+        let mut reply = Self::new().bold("⚠ turned away").text(format!(" {client} {action} on {zone_name}:"));
+        for broken in &found.broken {
+            reply = reply.text(format!("\n{broken}"));
+        }
+        if found.broken.iter().any(|broken| broken.now == Sight::Challenged) {
+            reply.note("People pass a challenge; apps, webhooks and monitors don't.");
+        }
+        reply.button("Put it back", format!("/prepare cf-restore {client}"))
     }
 
     /// The way back is blocked.

@@ -12,7 +12,7 @@ use super::{Door, Outbox, console, telegram};
 use crate::approval::{ChatId, Operator, Senders};
 use crate::audit::{AuditLog, Create, event};
 use crate::cloudflare::Vault;
-use crate::cloudflare::{Auto, Leases, Parts, Switch, api::Api};
+use crate::cloudflare::{Auto, Edge, Leases, Parts, Switch, api::Api};
 use crate::config::Config;
 use crate::diag::Desk;
 use crate::dispatch::{Agents, Dispatcher};
@@ -108,7 +108,9 @@ impl Core {
             Arc::clone(&posted),
             access.users.iter().map(|user| Operator(*user)),
         );
-        let leases = Arc::new(Leases::new(Parts {
+        let edge = Edge::new(config.cloudflare_edge()?)
+            .map_err(|error| ServeError::Cloudflare(error.to_string()))?;
+        let leases = Leases::new(Parts {
             store: Arc::clone(&store),
             audit: audit.clone(),
             api: Arc::new(
@@ -119,7 +121,8 @@ impl Core {
             switch: Switch::new(config.auto_cloudflare()?, data.auto_off()),
             durations: config.durations()?,
             outbox: outbox.clone(),
-        }));
+        });
+        let leases = Arc::new(leases.looking_through(edge));
         let (policy, flips_max) = (config.auto_policy()?, config.auto_flips()?);
         let dispatcher = Arc::new(Dispatcher::new(
             Arc::clone(&store),

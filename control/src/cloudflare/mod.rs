@@ -7,7 +7,9 @@
 pub mod api;
 mod auto;
 mod check;
+mod collateral;
 mod credentials;
+mod edge;
 pub mod expression;
 mod fernet;
 mod id;
@@ -22,7 +24,9 @@ mod spared;
 
 pub use auto::{Auto, AutoPolicy, Permit, Suppressed, Switch};
 pub use check::{Check, Unchecked, check};
+pub use collateral::{Broken, Collateral, Sight};
 pub use credentials::{ApiToken, NotAToken, Vault, WrongKey};
+pub use edge::{Edge, NoClient};
 pub use id::{LeaseId, ZoneId};
 pub use lease::{
     Asked, Automatic, Held, Lease, Leases, Licence, Managed, Origin, Outcome, Parts, Previous, State, Told,

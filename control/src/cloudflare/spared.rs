@@ -46,7 +46,22 @@ impl Probe {
 
     /// Its address in the zone with this name.
     pub fn url(&self, zone: &str) -> String {
-        format!("https://{}{}", self.host.as_deref().unwrap_or(zone), self.path)
+        format!("https://{}{}", self.host(zone), self.path)
+    }
+
+    /// The host that is asked, in the zone with this name.
+    pub fn host<'a>(&'a self, zone: &'a str) -> &'a str {
+        self.host.as_deref().unwrap_or(zone)
+    }
+
+    /// The path on it.
+    pub const fn path(&self) -> &SitePath {
+        &self.path
+    }
+
+    /// Whether it is a front page, which people visit.
+    pub fn is_front(&self) -> bool {
+        self.path.as_str() == "/"
     }
 
     /// Whether it is in the zone with this name: others don't show what a change there did.

@@ -55,6 +55,8 @@ pub mod variable {
     pub const DATA_KEY: &str = "SECMON_DATA_KEY";
     /// Where Cloudflare's API is.
     pub const CLOUDFLARE_API_URL: &str = "SECMON_CLOUDFLARE_API_URL";
+    /// What stands in for Cloudflare's edge.
+    pub const CLOUDFLARE_EDGE: &str = "SECMON_CLOUDFLARE_EDGE";
     /// The kill switch of automatic Cloudflare changes.
     pub const AUTO_CF_DISABLED: &str = "SECMON_AUTO_CF_DISABLED";
     /// Where keys, database and audit log are.
@@ -83,6 +85,7 @@ pub mod variable {
         AUTO_POLICY,
         BLOCK_HOURS,
         CLOUDFLARE_API_URL,
+        CLOUDFLARE_EDGE,
         DATA_DIR,
         UNDER_ATTACK_MINUTES,
     ];
@@ -172,6 +175,17 @@ impl Config {
             "https://HOST[:PORT][/PATH] (plain http:// only to this machine); \
              without the variable it is https://api.cloudflare.com/client/v4",
         )
+    }
+
+    /// What stands in for Cloudflare's edge on this machine, if anything does.
+    pub fn cloudflare_edge(&self) -> Result<Option<ApiUrl>, ConfigError> {
+        let name = variable::CLOUDFLARE_EDGE;
+        let Some(text) = optional(&self.lookup(), name) else { return Ok(None) };
+        // Another edge than the zone's own would show nothing of what a change there did.
+        let here = ApiUrl::new(&text).filter(|url| !url.is_encrypted());
+        let expected =
+            "http://127.0.0.1:PORT, for tests; without the variable pages are asked for by their names";
+        here.map(Some).ok_or(ConfigError::Value { name, expected })
     }
 
     /// Whether automatic Cloudflare changes may happen.

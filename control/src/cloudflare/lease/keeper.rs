@@ -123,6 +123,9 @@ impl Leases {
                 tokio::time::sleep(wait).await;
                 wait = wait.saturating_mul(2).min(LONGEST_WAIT);
             };
+            if outcome == Outcome::Done {
+                tokio::spawn(Arc::clone(&self).look_after(lease.clone(), Vec::new()));
+            }
             self.conclude(lease, outcome, intent).await;
         }
         self.changed.notify_waiters();

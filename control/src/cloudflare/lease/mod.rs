@@ -3,6 +3,7 @@
 //! A lease is in the database and in the audit log before its first call, and one task at a time writes to a zone. What
 //! was interrupted is found again by the tags that its objects carry.
 
+mod aftermath;
 mod change;
 mod end;
 mod keeper;
@@ -25,7 +26,7 @@ pub use zone::{Managed, ZoneError};
 
 use super::api::Api;
 use super::auto::{Permit, Switch};
-use super::{LeaseId, ZoneId};
+use super::{Edge, LeaseId, ZoneId};
 use crate::audit::AuditLog;
 use crate::chat::Outbox;
 use crate::cloudflare::{Network, Vault};
@@ -55,6 +56,8 @@ pub struct Leases {
     networks: tokio::sync::OnceCell<Vec<Network>>,
     /// One writer at a time for each zone.
     turns: Mutex<HashMap<ZoneId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Through which pages are looked at after a mitigation.
+    edge: Option<Edge>,
     /// Told when there may be something to do sooner.
     changed: Notify,
 }
@@ -97,6 +100,7 @@ impl Leases {
             switch,
             durations,
             outbox,
+            edge: None,
             turns: Mutex::default(),
             changed: Notify::new(),
         }

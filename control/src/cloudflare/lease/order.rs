@@ -5,6 +5,7 @@ use std::sync::Arc;
 use secmon_wire::diag::{Finding, Severity};
 use secmon_wire::{ActionId, ClientId, Intent, Nonce};
 
+use super::aftermath::Before;
 use super::make::{Order, Planned, Step};
 use super::record::{Lease, Origin, State};
 use super::{Leases, Licence, Managed, Outcome, Why, new_id};
@@ -91,12 +92,12 @@ impl Leases {
         let order = Order { client, action, origin, reason, lasts_s: self.durations.of(action) };
         let zones = self.client_zones(client)?;
         let _turns = self.turns(&zones).await;
-        let planned = self.plan_all(zones, &order, &findings).await?;
+        let (planned, before) = self.plan_and_look(zones, &order, &findings).await?;
         self.keep(&planned)?;
         let overridden = self.switch.off().is_some();
         let record = event::cloudflare_intent(claimed, planned.iter().map(Planned::view), overridden);
         let intent = self.intend(record, &planned).await?;
-        Ok(self.carry_out_all(planned, Licence::for_approval, intent).await)
+        Ok(self.carry_out_all(planned, Licence::for_approval, intent, before).await)
     }
 
     /// Does what the automatic dispatch decided. The switch is asked at the moment of each zone's change.
@@ -106,7 +107,7 @@ impl Leases {
         let order = Order { client, action, origin: Origin::Automatic, reason: finding.id.as_str(), lasts_s };
         let zones = self.client_zones(client)?;
         let _turns = self.turns(&zones).await;
-        let planned = self.plan_all(zones, &order, std::slice::from_ref(finding)).await?;
+        let (planned, before) = self.plan_and_look(zones, &order, std::slice::from_ref(finding)).await?;
         if self.switch.off().is_some() {
             return Err(Reason::AutoDisabled);
         }
@@ -114,7 +115,7 @@ impl Leases {
         let record = event::automatic_intent(client, action, planned.iter().map(Planned::view));
         let intent = self.intend(record, &planned).await?;
         let licence = || self.switch.permit().ok().map(Licence::Automatic);
-        let told = self.carry_out_all(planned, licence, intent).await;
+        let told = self.carry_out_all(planned, licence, intent, before).await;
         self.changed.notify_waiters();
         Ok(told)
     }
@@ -175,6 +176,17 @@ impl Leases {
         };
         findings.sort_by_key(|finding| std::cmp::Reverse(weight(finding)));
         Ok(findings)
+    }
+
+    /// Plans, and looks meanwhile at what must not break: what is broken already is nobody's new fault.
+    async fn plan_and_look(
+        &self,
+        zones: Vec<Managed>,
+        order: &Order<'_>,
+        findings: &[Finding],
+    ) -> Result<(Vec<Planned>, Before), Reason> {
+        let looks = self.sights(Self::targets(&zones));
+        tokio::try_join!(self.plan_all(zones, order, findings), async { Ok(looks.await) })
     }
 
     async fn plan_all(
@@ -242,6 +254,7 @@ impl Leases {
         planned: Vec<Planned>,
         mut licence: impl FnMut() -> Option<Licence>,
         intent: Intent,
+        mut before: Before,
     ) -> Told {
         let mut done = Vec::with_capacity(planned.len());
         for planned in planned {
@@ -250,6 +263,10 @@ impl Leases {
                 Some(licence) => self.carry_out(planned, &licence).await,
                 None => self.not_permitted(planned).await,
             };
+            if outcome == Outcome::Done && !renewed {
+                let before = before.remove(&lease.zone).unwrap_or_default();
+                tokio::spawn(Arc::clone(self).look_after(lease.clone(), before));
+            }
             done.push((lease, outcome, renewed));
         }
         let written = self.audit.append(event::cloudflare_outcome(&done, Some(intent))).await;
