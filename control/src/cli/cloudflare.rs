@@ -231,7 +231,7 @@ fn found(zone: &LookedAt) -> Value {
 
 fn remove(desk: &Desk, client: &ClientId, zone: &str, out: &mut impl Write) -> Result<ExitCode, CliError> {
     let row = desk.zone(client, zone)?;
-    desk.store.remove_zone(&row.zone)?;
+    desk.store.remove_zone(&row)?;
     let name = &row.seen.name;
     writeln!(
         out,

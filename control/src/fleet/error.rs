@@ -86,6 +86,12 @@ pub enum RegistryError {
     /// No such zone.
     #[error("{client} has no zone {zone}; `secmon cloudflare list` shows all")]
     NoZone { client: ClientId, zone: String },
+    /// Something of secmon is in force in the zone.
+    #[error(
+        "something of secmon is in force on {name}, and only the zone's token puts it back: approve \
+         cf-restore {client} first (a token that doesn't work any more is replaced by `secmon cloudflare add`)"
+    )]
+    InForce { client: ClientId, name: String },
     /// The manifest names another client than the agent's.
     #[error("the manifest names the client {manifest}, but its agent belongs to {client}")]
     OtherClient { client: ClientId, manifest: ClientId },

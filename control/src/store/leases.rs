@@ -227,3 +227,7 @@ fn read_lease(row: &Row<'_>) -> Result<Lease, StoreError> {
         ending: row.get(15)?,
     })
 }
+
+#[cfg(test)]
+#[path = "leases_tests.rs"]
+mod tests;

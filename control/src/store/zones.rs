@@ -113,10 +113,22 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets a zone with its token and what is spared in it.
-    pub fn remove_zone(&self, zone: &ZoneId) -> Result<(), StoreError> {
-        self.connection().execute("DELETE FROM cloudflare_zone WHERE zone = ?1", [zone.as_str()])?;
-        Ok(())
+    /// Forgets a zone with its token and what is spared in it. While a lease of it is open, its token is what puts it
+    /// back.
+    pub fn remove_zone(&self, row: &ZoneRow) -> Result<(), RegistryError> {
+        let mut connection = self.connection();
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
+        let sql = "SELECT count(*) FROM lease WHERE zone = ?1 AND state <> 'ended'";
+        let open: i64 =
+            transaction.query_row(sql, [row.zone.as_str()], |row| row.get(0)).map_err(StoreError::from)?;
+        if open > 0 {
+            return Err(RegistryError::InForce { client: row.client.clone(), name: row.seen.name.clone() });
+        }
+        transaction
+            .execute("DELETE FROM cloudflare_zone WHERE zone = ?1", [row.zone.as_str()])
+            .map_err(StoreError::from)?;
+        Ok(transaction.commit().map_err(StoreError::from)?)
     }
 
     /// What is spared in a zone, sorted.

@@ -53,7 +53,7 @@ fn a_zone_reads_back_and_a_new_token_keeps_what_is_spared() {
     let clients: Vec<_> = store.zones().expect("zones").iter().map(|row| row.client.to_string()).collect();
     assert_eq!(clients, ["acme", "zoo"]);
     assert_eq!(store.zones_of(&first.client).expect("zones"), [first.clone()]);
-    store.remove_zone(&first.zone).expect("removed");
+    store.remove_zone(&first).expect("removed");
     assert_eq!(store.zone(&first.zone).expect("a query"), None);
     put(&store, &first).map(|put| assert_eq!(put, Put::Added)).expect("added");
     assert_eq!(store.spared(&first.zone).expect("a query"), []);
