@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use super::environment::Environment;
 use super::error::CliError;
 use super::live;
+use crate::cloudflare::Switch;
 use crate::dispatch::now;
 use crate::fleet::doctor::{
-    Finding, Level, check_clock, check_credentials, check_data_dir, check_environment, check_registered,
+    Finding, Level, check_clock, check_credentials, check_data_dir, check_environment, check_leases,
+    check_registered,
 };
 
 pub(super) fn run(
@@ -34,6 +36,13 @@ pub(super) fn run(
         let (findings, zones) = check_credentials(&store, config.data_keys());
         report(&findings, out)?;
         worst = worst.max(self::worst(&findings));
+        // A switch that can't be read is a finding of the environment.
+        if let Ok(variable) = config.auto_cloudflare() {
+            let off = Switch::new(variable, data.auto_off()).off();
+            let findings = check_leases(&store, off.as_ref(), now());
+            report(&findings, out)?;
+            worst = worst.max(self::worst(&findings));
+        }
         if !offline && !zones.is_empty() {
             let findings = live::check_zones(&config, zones)?;
             report(&findings, out)?;

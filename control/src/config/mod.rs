@@ -199,11 +199,8 @@ impl Config {
     /// What the automatic dispatch does first.
     pub fn auto_policy(&self) -> Result<AutoPolicy, ConfigError> {
         let name = variable::AUTO_POLICY;
-        match optional(&self.lookup(), name).as_deref() {
-            None | Some("ladder") => Ok(AutoPolicy::Ladder),
-            Some("under-attack") => Ok(AutoPolicy::UnderAttack),
-            Some(_) => Err(ConfigError::Value { name, expected: "ladder or under-attack" }),
-        }
+        let Some(text) = optional(&self.lookup(), name) else { return Ok(AutoPolicy::default()) };
+        AutoPolicy::new(&text).ok_or(ConfigError::Value { name, expected: "ladder or under-attack" })
     }
 
     /// How often in an hour the automatic dispatch may put something back.

@@ -27,6 +27,23 @@ pub enum AutoPolicy {
     UnderAttack,
 }
 
+impl AutoPolicy {
+    const ALL: [Self; 2] = [Self::Ladder, Self::UnderAttack];
+
+    /// The name in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ladder => "ladder",
+            Self::UnderAttack => "under-attack",
+        }
+    }
+
+    /// The policy with this name.
+    pub fn new(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.as_str() == name)
+    }
+}
+
 /// What one look showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {

@@ -1,5 +1,7 @@
 //! The variables: each part of the configuration on its own.
 
+use secmon_wire::ActionId;
+
 use super::Finding;
 use crate::config::{AutoCloudflare, Config, ConfigError, variable};
 
@@ -45,7 +47,34 @@ pub fn check_environment<'a>(config: &Config, names: impl Iterator<Item = &'a st
             ),
             Err(error) => Finding::fail("automatic Cloudflare changes", error.to_string()),
         },
+        Finding::of(
+            "leases at Cloudflare",
+            config.durations().map(|durations| {
+                let minutes = |action| durations.of(action) / 60;
+                format!(
+                    "under-attack mode for {} min, everything else for {} h, armed for {} h",
+                    minutes(ActionId::CfUnderAttack),
+                    minutes(ActionId::CfTargetedBlock) / 60,
+                    minutes(ActionId::EnableCfAuto) / 60
+                )
+            }),
+        ),
+        Finding::of(
+            "automatic policy",
+            config.auto_policy().and_then(|policy| {
+                let flips = config.auto_flips()?;
+                Ok(format!("{}, put back at most {flips} times an hour", policy.as_str()))
+            }),
+        ),
     ];
+    match config.cloudflare_edge() {
+        Ok(None) => {}
+        Ok(Some(edge)) => {
+            let text = format!("{} is asked instead of it; only tests want that", edge.as_str());
+            findings.push(Finding::warn("Cloudflare's edge", text));
+        }
+        Err(error) => findings.push(Finding::fail("Cloudflare's edge", error.to_string())),
+    }
     findings.extend(
         names
             .filter(|name| is_unknown(name))

@@ -6,6 +6,7 @@
 mod agents;
 mod environment;
 mod files;
+mod leases;
 mod sandbox;
 mod zones;
 
@@ -18,6 +19,7 @@ use std::fmt;
 pub use agents::{Reach, check_reach, check_registered};
 pub use environment::check_environment;
 pub use files::{check_clock, check_data_dir};
+pub use leases::check_leases;
 pub use zones::{LookedAt, NotLooked, check_credentials, look_at_zones, missing, unproven};
 
 /// How bad it is.
