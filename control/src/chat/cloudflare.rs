@@ -41,7 +41,7 @@ pub(super) async fn cloudflare(door: &Door, client: &str) -> Result<Reply, Store
         let mut any = false;
         for lease in open.iter().filter(|lease| lease.zone == zone.id) {
             any = true;
-            reply = reply.text(format!("  {}\n", in_force(lease)));
+            reply = in_force(reply.text("  "), lease).text("\n");
         }
         if !any {
             reply = reply.text("  nothing of secmon in force\n");
@@ -87,14 +87,17 @@ async fn look(zones: Vec<Managed>) -> Vec<(Managed, String)> {
     answers.into_iter().map(|(_, zone, words)| (zone, words)).collect()
 }
 
-fn in_force(lease: &Lease) -> String {
-    let by = if lease.is_approved() { "approved" } else { "automatic" };
+fn in_force(reply: Reply, lease: &Lease) -> Reply {
+    let (action, by) = (lease.action, if lease.is_approved() { "approved" } else { "automatic" });
     match lease.state {
-        State::Active => format!("{}: {}, {} left ({by})", lease.action, lease.said, left(lease.expires)),
+        State::Active => reply
+            .text(format!("{action}: "))
+            .code(&lease.said)
+            .text(format!(", {} left ({by})", left(lease.expires))),
         State::Planned => {
-            format!("{}: not known whether it is in force; I keep looking ({by})", lease.action)
+            reply.text(format!("{action}: not known whether it is in force; I keep looking ({by})"))
         }
-        State::Ending | State::Ended => format!("{}: is being put back ({by})", lease.action),
+        State::Ending | State::Ended => reply.text(format!("{action}: is being put back ({by})")),
     }
 }
 

@@ -1,4 +1,7 @@
 //! Wording of what changed at Cloudflare, of what was put back, and of what nobody asked for just now.
+//!
+//! What a flood is made of was written by whoever sent it, and what the API says by others again. Both are set apart as
+//! code, where a chat makes neither links nor commands of them.
 
 use secmon_wire::diag::Finding;
 use secmon_wire::{ActionId, ClientId};
@@ -27,17 +30,20 @@ impl Reply {
             }
             let head = format!(" {} {}", lease.client, lease.action);
             reply = match outcome {
-                Outcome::Done if *renewed => {
-                    reply.bold("✓ renewed").text(format!("{head}: {}, {}", lease.said, for_how_long(lease)))
-                }
+                Outcome::Done if *renewed => reply
+                    .bold("✓ renewed")
+                    .text(format!("{head}: "))
+                    .code(&lease.said)
+                    .text(format!(", {}", for_how_long(lease))),
                 Outcome::Done => in_force(reply.bold("✓ in force").text(head), lease),
                 Outcome::Failed(why) => {
-                    reply.bold("✗ failed").text(format!("{head} on {}: {why}", lease.zone_name))
+                    reply.bold("✗ failed").text(format!("{head} on {}: ", lease.zone_name)).code(why)
                 }
-                Outcome::Unknown(why) => reply.bold("? unknown").text(format!(
-                    "{head} on {}: {why}. It may be in force. I keep looking and will tell you.",
-                    lease.zone_name
-                )),
+                Outcome::Unknown(why) => reply
+                    .bold("? unknown")
+                    .text(format!("{head} on {}: ", lease.zone_name))
+                    .code(why)
+                    .text(". It may be in force. I keep looking and will tell you."),
             };
         }
         reply
@@ -49,11 +55,11 @@ impl Reply {
         let mut reply = Self::new().bold(if all { "✓ restored" } else { "✗ not all restored" });
         reply = reply.text(format!(" {client}"));
         for (lease, end) in ends {
-            let how = match end {
-                Ok(ended) => ended.ending.clone().unwrap_or_default(),
-                Err(why) => format!("not yet ({why}); I keep trying"),
+            reply = reply.text(format!("\n{} {}: ", lease.zone_name, lease.action));
+            reply = match end {
+                Ok(ended) => reply.text(ended.ending.as_deref().unwrap_or_default()),
+                Err(why) => reply.text("not yet (").code(why).text("); I keep trying"),
             };
-            reply = reply.text(format!("\n{} {}: {how}", lease.zone_name, lease.action));
         }
         reply
     }
@@ -107,10 +113,11 @@ impl Reply {
 
     /// The way back is blocked.
     pub fn lease_stuck(lease: &Lease, why: &str) -> Self {
-        Self::new().bold("! can't put back").text(format!(
-            " {} {} on {}: {why}. I keep trying; look at the zone's dashboard if it hurts.",
-            lease.client, lease.action, lease.zone_name
-        ))
+        Self::new()
+            .bold("! can't put back")
+            .text(format!(" {} {} on {}: ", lease.client, lease.action, lease.zone_name))
+            .code(why)
+            .text(". I keep trying; look at the zone's dashboard if it hurts.")
     }
 
     /// Something of ours that nothing accounts for was removed.
@@ -137,7 +144,8 @@ impl Reply {
     pub fn auto_refused(client: &ClientId, why: &str) -> Self {
         Self::new()
             .bold("⚡ not done")
-            .text(format!(" {client} is flooded, and automatic dispatch can't help: {why}"))
+            .text(format!(" {client} is flooded, and automatic dispatch can't help: "))
+            .code(why)
     }
 
     /// It came back too often.
@@ -182,8 +190,11 @@ impl Reply {
 }
 
 fn in_force(reply: Reply, lease: &Lease) -> Reply {
-    let mut reply = reply.text(format!(": {}, {}.", lease.said, for_how_long(lease)));
+    let mut reply = reply.text(": ").code(&lease.said).text(format!(", {}.", for_how_long(lease)));
     for held in &lease.held {
+        if held.change == Change::UnderAttack {
+            reply.note("Apps, webhooks and monitors can't pass it, on protected paths either.");
+        }
         if let Change::Rule { rule, .. } = &held.change {
             let mut shown: String = rule.expression.chars().take(EXPRESSION_MAX).collect();
             if shown.len() < rule.expression.len() {
@@ -200,3 +211,7 @@ fn for_how_long(lease: &Lease) -> String {
     let minutes = lease.expires.saturating_sub(now()).div_ceil(60);
     if minutes >= 180 { format!("for {} h", minutes / 60) } else { format!("for {minutes} min") }
 }
+
+#[cfg(test)]
+#[path = "cloudflare_reply_tests.rs"]
+mod tests;

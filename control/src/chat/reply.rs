@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::approval::Rejected;
+use crate::approval::{Reason, Rejected};
 
 /// Telegram takes 4096 UTF-16 code units after entity parsing; the rest is room for marks.
 const UNITS_MAX: usize = 3900;
@@ -116,7 +116,12 @@ impl Reply {
         if let (Some(action), Some(client)) = (rejected.action, &rejected.client) {
             reply = reply.text(format!(" {client} {action}"));
         }
-        reply = reply.text(format!(": {}", rejected.reason.explain()));
+        let why = rejected.reason.explain();
+        reply = match rejected.reason {
+            // It names what strangers asked for.
+            Reason::Unfit(_) => reply.text(": ").code(why),
+            _ => reply.text(format!(": {why}")),
+        };
         if !audited {
             reply.note("The audit log can't be written; this rejection is not in it.");
         }
