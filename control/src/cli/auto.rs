@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::args::AutoCommand;
+use super::environment::existing;
 use super::error::CliError;
 use crate::cloudflare::Switch;
 use crate::config::Config;
@@ -13,8 +14,7 @@ use crate::fleet::FleetError;
 use crate::store::Store;
 
 pub(super) fn run(config: &Config, command: AutoCommand, out: &mut impl Write) -> Result<(), CliError> {
-    let data = config.data_dir();
-    let store = Store::open(&data.database())?;
+    let data = existing(config)?;
     let file = data.auto_off();
     match command {
         AutoCommand::Off => switch_off(data.as_path(), &file)?,
@@ -26,7 +26,8 @@ pub(super) fn run(config: &Config, command: AutoCommand, out: &mut impl Write) -
         Some(by) => writeln!(out, "off: {by}")?,
         None => writeln!(out, "on")?,
     }
-    for armed in store.armed()?.into_iter().filter(|armed| armed.until > now()) {
+    // Last, so that the switch works whatever the database is like.
+    for armed in Store::open(&data.database())?.armed()?.into_iter().filter(|armed| armed.until > now()) {
         let minutes = armed.until.saturating_sub(now()).div_ceil(60);
         writeln!(out, "{} is armed for {minutes} min", armed.client)?;
     }
