@@ -82,13 +82,18 @@ fn what_is_in_force_armed_and_switched_off_is_shown_wherever_somebody_asks() {
     cloud.plane.client("empty");
     let cf = |cloud: &mut Cloud, client: &str| {
         let message = cloud.plane.ask(OWNER, format!("/cf {client}"));
-        let buttons: Vec<_> = message.buttons().iter().map(|button| button["callback_data"].clone()).collect();
+        let buttons: Vec<_> =
+            message.buttons().iter().map(|button| button["callback_data"].clone()).collect();
         (message.text().to_owned(), buttons)
     };
     assert_eq!(cf(&mut cloud, "nobody").0, "Unknown client; /clients lists them.");
     assert_eq!(cf(&mut cloud, "").0, "Use: /cf <client>");
     let none = cf(&mut cloud, "empty").0;
-    assert!(none.starts_with("empty has no zone at Cloudflare; on the control plane, secmon cloudflare add empty"));
+    assert!(
+        none.starts_with(
+            "empty has no zone at Cloudflare; on the control plane, secmon cloudflare add empty"
+        )
+    );
     let calm = "acme.example (pro): active\n  nothing of secmon in force\nautomatic: not armed";
     assert_eq!(cf(&mut cloud, "acme"), (calm.to_owned(), vec![json!("/prepare enable-cf-auto acme")]));
 
@@ -116,7 +121,10 @@ fn what_is_in_force_armed_and_switched_off_is_shown_wherever_somebody_asks() {
     let (zone, paused) = (zone_id(1), Some(true));
     cloud.cloudflare.edit(&Edit::SetZone { zone, status: None, paused, plan: None });
     let (paused, _) = cf(&mut cloud, "acme");
-    assert!(paused.starts_with("acme.example (pro): the zone is paused: Cloudflare lets everything"), "{paused}");
+    assert!(
+        paused.starts_with("acme.example (pro): the zone is paused: Cloudflare lets everything"),
+        "{paused}"
+    );
     cloud.approve("cf-restore", "acme");
     cloud.plane.secmon(&["cloudflare", "remove", "acme", NAME]);
     cloud.finish();
@@ -130,7 +138,8 @@ fn leases_that_could_not_be_put_back_are_found_by_the_doctor() {
     cloud.run_out("acme");
     cloud.plane.sql("UPDATE lease SET expires = expires - 3600");
     let doctor = text(&cloud.plane.attempt(&["doctor", "--offline"]).stdout);
-    let line = "warn  acme cf-pattern-block on acme.example: its time was over 60 min ago and it is still in force";
+    let line =
+        "warn  acme cf-pattern-block on acme.example: its time was over 60 min ago and it is still in force";
     assert!(doctor.contains(line), "{line} in {doctor}");
     cloud.plane.start();
     let ended = cloud.plane.telegram.wait_message(PATIENCE, |message| message.text().starts_with("↩ ended"));

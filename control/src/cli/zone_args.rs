@@ -49,7 +49,8 @@ pub(super) enum CloudflareCommand {
     },
     /// Forget a zone with its token
     ///
-    /// Nothing is changed at Cloudflare. Revoke the token there if nothing else uses it.
+    /// Nothing is changed at Cloudflare. Revoke the token there if nothing else uses it. Refused while something of secmon
+    /// is in force in the zone: only its token puts that back (APPROVE: cf-restore).
     Remove {
         /// Whose zone it is
         #[arg(value_parser = client_id)]

@@ -7,4 +7,5 @@ mod place;
 mod running;
 mod sandbox;
 mod setup;
+mod switch;
 mod zones;

@@ -13,6 +13,7 @@ fn help_names_every_command() {
         "init",
         "client",
         "agent",
+        "auto",
         "cloudflare",
         "key",
         "manifest",
@@ -94,7 +95,10 @@ fn the_audit_log_is_verified_and_recovered() {
 fn completions_and_man_pages_cover_every_command() {
     let place = Place::new();
     for shell in ["bash", "zsh", "fish"] {
-        assert!(place.run(&["completions", shell]).succeeded().out.contains("manifest"), "{shell}");
+        let script = place.run(&["completions", shell]).succeeded().out;
+        for word in ["manifest", "auto", "status", "cloudflare", "protect", "token-file", "rotate"] {
+            assert!(script.contains(word), "{word} for {shell}");
+        }
     }
     assert!(place.run(&["man"]).succeeded().out.contains(".TH secmon 1"));
     place.run(&["man", "--out", "man"]).succeeded();
@@ -103,7 +107,10 @@ fn completions_and_man_pages_cover_every_command() {
         "secmon-agent-add.1",
         "secmon-manifest-verify.1",
         "secmon-audit-verify.1",
+        "secmon-auto-off.1",
         "secmon-cloudflare-add.1",
+        "secmon-cloudflare-protect.1",
+        "secmon-key-rotate.1",
         "secmon-doctor.1",
     ] {
         assert!(place.path("man").join(page).exists(), "{page}");
