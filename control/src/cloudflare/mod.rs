@@ -5,7 +5,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
 pub mod api;
-mod auto;
+pub mod auto;
 mod check;
 mod collateral;
 mod credentials;

@@ -45,10 +45,12 @@ impl AutoPolicy {
 }
 
 /// What one look showed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Seen {
     /// No flood.
     Quiet,
+    /// A flood, and whether it is one of now can't be said.
+    Unclear,
     /// A flood that does no harm, or that may be none.
     Suspicious,
     /// A flood by all three rules: floor, ratio, impact.
@@ -57,7 +59,7 @@ pub(super) enum Seen {
 
 /// What is in force by automatic dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
+pub enum Level {
     /// Nothing.
     Off,
     /// A mitigation of what was measured.
@@ -69,7 +71,7 @@ pub(super) enum Level {
 /// What is to be done now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub(super) enum Step {
+pub enum Step {
     /// Nothing.
     Stay,
     /// Answer the flood with the narrowest mitigation.
@@ -84,7 +86,7 @@ pub(super) enum Step {
 
 /// What is known of one armed client.
 #[derive(Clone, Debug)]
-pub(super) struct Ladder {
+pub struct Ladder {
     policy: AutoPolicy,
     flips_max: usize,
     level: Level,
@@ -100,7 +102,7 @@ pub(super) struct Ladder {
 
 impl Ladder {
     /// For a client where this is in force since then.
-    pub(super) const fn new(policy: AutoPolicy, flips_max: usize, level: Level, since: u64) -> Self {
+    pub const fn new(policy: AutoPolicy, flips_max: usize, level: Level, since: u64) -> Self {
         Self {
             policy,
             flips_max,
@@ -116,12 +118,12 @@ impl Ladder {
     }
 
     /// What is in force.
-    pub(super) const fn level(&self) -> Level {
+    pub const fn level(&self) -> Level {
         self.level
     }
 
     /// How long until the next look.
-    pub(super) const fn pause(&self) -> Duration {
+    pub const fn pause(&self) -> Duration {
         match (self.level, self.last) {
             (Level::Off, Seen::Quiet) => CALM,
             _ => ALERT,
@@ -129,12 +131,16 @@ impl Ladder {
     }
 
     /// Takes a look in; says what to do.
-    pub(super) fn judge(&mut self, seen: Seen, now: u64) -> Step {
+    pub fn judge(&mut self, seen: Seen, now: u64) -> Step {
         self.last = seen;
         match seen {
             Seen::Flood => {
                 self.floods = self.floods.saturating_add(1);
                 self.quiet_since = None;
+            }
+            Seen::Unclear => {
+                self.quiet_since = None;
+                return Step::Stay;
             }
             Seen::Suspicious => {
                 self.floods = 0;
@@ -157,7 +163,7 @@ impl Ladder {
     }
 
     /// Notes that a mitigation is in force.
-    pub(super) fn rose(&mut self, level: Level, now: u64) {
+    pub fn rose(&mut self, level: Level, now: u64) {
         if self.level == Level::Off {
             let again = self.flips.back().is_some_and(|back| now.saturating_sub(*back) < HOUR_S);
             self.stay_s = if again { self.stay_s.saturating_mul(2).min(ON_MAX_S) } else { ON_S };
@@ -170,7 +176,7 @@ impl Ladder {
     }
 
     /// Notes that everything automatic was put back.
-    pub(super) fn fell(&mut self, now: u64) {
+    pub fn fell(&mut self, now: u64) {
         self.level = Level::Off;
         self.flips.push_back(now);
         self.floods = 0;
@@ -178,7 +184,7 @@ impl Ladder {
     }
 
     /// Notes that nothing automatic is in force any more, by somebody else's hand or because its time was over.
-    pub(super) fn gone(&mut self) {
+    pub fn gone(&mut self) {
         self.level = Level::Off;
         self.floods = 0;
         self.quiet_since = None;

@@ -90,3 +90,14 @@ fn a_mitigation_that_somebody_put_back_is_no_change_of_mind_of_ours() {
     assert_eq!((ladder.level(), ladder.flips.len()), (Level::Off, 0));
     assert_eq!(ladder.judge(Seen::Quiet, NOW + 86_400), Step::Stay);
 }
+
+#[test]
+fn what_cannot_be_told_from_the_past_neither_counts_as_a_flood_nor_as_quiet() {
+    let mut ladder = ladder();
+    ladder.rose(Level::Narrow, NOW);
+    for look in 0..100 {
+        assert_eq!(ladder.judge(Seen::Unclear, NOW + 15 * look), Step::Stay);
+    }
+    assert_eq!(ladder.judge(Seen::Quiet, NOW + 1500), Step::Stay, "quiet begins now");
+    assert_eq!(ladder.judge(Seen::Quiet, NOW + 1500 + QUIET_S), Step::Back);
+}

@@ -1,9 +1,11 @@
 //! Automatic dispatch, and the switch that stops it.
 
 mod ladder;
+mod news;
 mod switch;
 mod watch;
 
-pub use ladder::AutoPolicy;
+pub use ladder::{AutoPolicy, Ladder, Level, Seen, Step};
+pub use news::{News, Told};
 pub use switch::{Permit, Suppressed, Switch};
 pub use watch::Auto;

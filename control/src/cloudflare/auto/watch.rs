@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secmon_wire::diag::{Finding, Severity};
+use secmon_wire::diag::Finding;
 use secmon_wire::{ActionId, ClientId};
 use tokio::task::JoinSet;
 
-use super::ladder::{AutoPolicy, Ladder, Level, Seen, Step};
+use super::{AutoPolicy, Ladder, Level, News, Seen, Step, Told};
 use crate::audit::{AuditLog, event};
 use crate::chat::{Outbox, Reply};
 use crate::cloudflare::{Automatic, Leases, Outcome, State};
@@ -48,6 +48,7 @@ pub struct Auto {
 #[derive(Debug)]
 struct Watched {
     ladder: Ladder,
+    news: News,
     armed: ArmedRow,
     /// Told of the switch, a refusal, or blindness; once for each flood.
     suppressed: bool,
@@ -135,7 +136,7 @@ impl Auto {
     fn watched(&self, armed: ArmedRow) -> Result<Watched, StoreError> {
         let (level, since) = self.in_force(&armed.client)?;
         let ladder = Ladder::new(self.policy, self.flips_max, level, since);
-        Ok(Watched { ladder, armed, suppressed: false, refused: None, blind: 0 })
+        Ok(Watched { ladder, news: News::new(since), armed, suppressed: false, refused: None, blind: 0 })
     }
 
     /// What is in force for a client by automatic dispatch, and since when.
@@ -158,7 +159,10 @@ impl Auto {
     async fn look(&self, mut watched: Watched) -> Watched {
         let client = watched.armed.client.clone();
         match self.in_force(&client) {
-            Ok((Level::Off, _)) if watched.ladder.level() != Level::Off => watched.ladder.gone(),
+            Ok((Level::Off, _)) if watched.ladder.level() != Level::Off => {
+                watched.ladder.gone();
+                watched.news.changed(now());
+            }
             Ok(_) => {}
             Err(error) => {
                 tracing::error!("automatic dispatch: {error}");
@@ -173,19 +177,21 @@ impl Auto {
             }
         };
         let visits = self.desk.visit(agents, &Areas::flood(), Duration::ZERO).await;
-        let Some((seen, worst)) = sum_up(&visits) else {
+        let told = told(&visits);
+        if told.is_empty() {
             watched.blind = watched.blind.saturating_add(1);
             if watched.blind == BLIND {
                 self.outbox.announce(&Reply::blind(&client));
             }
             return watched;
-        };
+        }
         watched.blind = 0;
+        let (seen, worst) = watched.news.weigh(&told, now());
         if seen == Seen::Quiet {
             (watched.suppressed, watched.refused) = (false, None);
         }
         let step = watched.ladder.judge(seen, now());
-        self.act(&mut watched, step, worst.as_ref()).await;
+        self.act(&mut watched, step, worst).await;
         if seen != Seen::Quiet || step == Step::Hold {
             self.prolong(&client).await;
         }
@@ -217,6 +223,7 @@ impl Auto {
             Ok(told) => {
                 if told.outcomes.iter().any(|outcome| !matches!(outcome, Outcome::Failed(_))) {
                     watched.ladder.rose(level, now());
+                    watched.news.changed(now());
                 }
                 self.outbox.announce(&Reply::automatically(told.reply, finding));
                 if !told.open.is_empty() {
@@ -255,7 +262,10 @@ impl Auto {
             return;
         }
         match self.leases.step_back(&watched.armed.client).await {
-            Ok(()) => watched.ladder.fell(now()),
+            Ok(()) => {
+                watched.ladder.fell(now());
+                watched.news.changed(now());
+            }
             Err(reason) => self.refused(watched, reason.explain()),
         }
     }
@@ -286,27 +296,13 @@ impl Auto {
     }
 }
 
-/// What the looks at a client's hosts show together, and the worst flood; `None` if no look brought anything.
-fn sum_up(visits: &[Arc<Visit>]) -> Option<(Seen, Option<Finding>)> {
-    let mut looks = visits.iter().filter_map(|visit| visit.result.as_ref().ok()).peekable();
-    looks.peek()?;
-    // As they are judged after what is usual on the host.
-    let judged = looks.flat_map(|look| &look.verdict.judged).map(|judged| &judged.finding);
-    let floods = judged.filter(|finding| finding.flood.is_some());
-    let worst = floods.max_by_key(|finding| {
-        let requests = finding.flood.as_ref().map_or(0, |flood| flood.count);
-        (is_confirmed(finding), finding.severity, requests)
+/// What the looks at a client's hosts brought, as it is judged after what is usual on each.
+fn told(visits: &[Arc<Visit>]) -> Vec<Told<'_>> {
+    let looks = visits.iter().filter_map(|visit| Some((visit, visit.result.as_ref().ok()?)));
+    let told = looks.map(|(visit, look)| Told {
+        agent: &visit.agent,
+        clock: look.seen.clock,
+        findings: look.verdict.judged.iter().map(|judged| &judged.finding).collect(),
     });
-    let seen = match worst {
-        None => Seen::Quiet,
-        Some(finding) if is_confirmed(finding) => Seen::Flood,
-        Some(_) => Seen::Suspicious,
-    };
-    Some((seen, worst.cloned()))
-}
-
-/// Floor, ratio and impact: without all three a finding proposes nothing.
-fn is_confirmed(finding: &Finding) -> bool {
-    let at_the_edge = finding.action.is_some_and(|action| action.operation().is_none());
-    finding.severity > Severity::Info && at_the_edge
+    told.collect()
 }
