@@ -132,7 +132,7 @@ fn judge(
 }
 
 /// The finding as it is now: what is over is only worth knowing, and soon forgotten.
-fn as_of(verdict: Verdict, now: u64) -> Option<Finding> {
+pub(super) fn as_of(verdict: Verdict, now: u64) -> Option<Finding> {
     let mut finding = verdict.finding;
     let age = now.saturating_sub(verdict.end);
     let of_now = finding.id.as_str().starts_with("http-") || finding.id == FindingId::BenignSurge;

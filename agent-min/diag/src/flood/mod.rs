@@ -50,6 +50,7 @@ pub use impact::impact;
 use pass::Pass;
 use preview::Preview;
 use probes::Identity;
+use verdict::Verdict;
 
 /// Of a log's end, so much says when it ends and whose addresses it has.
 const PREVIEW: usize = 256 * 1024;
@@ -135,6 +136,23 @@ pub fn judge_log(log: &[u8], format: Option<&str>, settings: &Settings<'_>) -> J
 
 /// The same of a log in several files, oldest first.
 pub fn judge_pieces(pieces: &[&[u8]], format: Option<&str>, settings: &Settings<'_>) -> Judged {
+    judge_each(pieces, format, settings, |verdict| Some(verdict.finding))
+}
+
+/// What a look says at the time that the settings have: what is over is only worth knowing, or forgotten.
+pub fn judge_now(log: &[u8], format: Option<&str>, settings: &Settings<'_>) -> Judged {
+    judge_each(&[log], format, settings, |verdict| {
+        let now = settings.now.unwrap_or(verdict.end);
+        check::as_of(verdict, now)
+    })
+}
+
+fn judge_each(
+    pieces: &[&[u8]],
+    format: Option<&str>,
+    settings: &Settings<'_>,
+    said: impl FnMut(Verdict) -> Option<Finding>,
+) -> Judged {
     let format = Format::new(format);
     let mut tail = Vec::new();
     for piece in pieces.iter().rev() {
@@ -154,7 +172,7 @@ pub fn judge_pieces(pieces: &[&[u8]], format: Option<&str>, settings: &Settings<
         pass.line(rest, &mut unknown);
     }
     let ((lines, junk), memory) = (pass.lines(), pass.size());
-    let findings = pass.finish(&mut unknown).into_iter().map(|verdict| verdict.finding).collect();
+    let findings = pass.finish(&mut unknown).into_iter().filter_map(said).collect();
     Judged { findings, lines, junk, memory }
 }
 
