@@ -2,6 +2,7 @@
 //! servers that lie to them.
 
 pub mod agent_host;
+pub mod day;
 pub mod hostile_agent;
 pub mod plane;
 pub mod testbed;

@@ -65,8 +65,9 @@ impl News {
         let worst = weighed.max_by_key(|(seen, flood)| (*seen, flood.finding.severity, flood.mark.count));
         let said = worst.map_or((Seen::Quiet, None), |(seen, flood)| (seen, Some(flood.finding)));
         if is_base {
-            self.base =
-                Some(floods.iter().map(|flood| ((flood.agent.clone(), flood.finding.id), flood.mark)).collect());
+            self.base = Some(
+                floods.iter().map(|flood| ((flood.agent.clone(), flood.finding.id), flood.mark)).collect(),
+            );
         }
         said
     }

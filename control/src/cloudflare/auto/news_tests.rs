@@ -53,8 +53,16 @@ fn what_the_log_remembers_of_before_a_change_says_nothing_of_it() {
 #[test]
 fn a_flood_that_goes_on_after_a_change_is_told_from_one_that_is_over() {
     let mut news = News::new(NOW);
-    assert_eq!(weigh(&mut news, &[flood(2_000, NOW + 15)], NOW + 15), Seen::Unclear, "the first is the measure");
-    assert_eq!(weigh(&mut news, &[flood(2_024, NOW + 30)], NOW + 30), Seen::Unclear, "a few more are nothing");
+    assert_eq!(
+        weigh(&mut news, &[flood(2_000, NOW + 15)], NOW + 15),
+        Seen::Unclear,
+        "the first is the measure"
+    );
+    assert_eq!(
+        weigh(&mut news, &[flood(2_024, NOW + 30)], NOW + 30),
+        Seen::Unclear,
+        "a few more are nothing"
+    );
     assert_eq!(weigh(&mut news, &[flood(2_300, NOW + 30)], NOW + 30), Seen::Flood);
     // One that is as old as the window doesn't grow in it.
     let mut news = News::new(NOW);
@@ -92,7 +100,9 @@ fn harmless_floods_matter_while_they_are_there_and_scans_never() {
 fn a_hosts_wrong_clock_changes_nothing() {
     let mut news = News::new(NOW);
     let agent = agent();
-    for (after, count, seen) in [(15, 2_000, Seen::Unclear), (30, 2_000, Seen::Unclear), (45, 2_600, Seen::Flood)] {
+    for (after, count, seen) in
+        [(15, 2_000, Seen::Unclear), (30, 2_000, Seen::Unclear), (45, 2_600, Seen::Flood)]
+    {
         let clock = NOW + after - 86_400;
         let findings = [flood(count, clock)];
         assert_eq!(news.weigh(&[Told { agent: &agent, clock, findings: findings.iter().collect() }], NOW + after).0, seen);
