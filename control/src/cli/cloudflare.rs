@@ -14,7 +14,7 @@ use super::error::CliError;
 use super::live;
 use super::zone_args::{CloudflareCommand, Protect};
 use crate::cloudflare::api::Api;
-use crate::cloudflare::{ApiToken, Spared, Vault, ZoneId, check};
+use crate::cloudflare::{ApiToken, Protections, Spared, Vault, ZoneId, check};
 use crate::config::Config;
 use crate::dispatch::now;
 use crate::fleet::RegistryError;
@@ -261,6 +261,11 @@ fn protect(desk: &Desk, args: &Protect, out: &mut impl Write) -> Result<ExitCode
                 "{outside} is not in {name}, and doesn't show what a change there did"
             )));
         }
+        // What no rule has room for would keep every mitigation from being made.
+        let mut all = desk.store.spared(&row.zone)?;
+        all.extend(named.iter().filter(|one| !all.contains(one)).cloned().collect::<Vec<_>>());
+        Protections::of(&all, &[])
+            .map_err(|error| CliError::Usage(format!("{error}; nothing was protected in {name}")))?;
         desk.store.spare(&row.zone, &named)?;
     }
     let spared = desk.store.spared(&row.zone)?;

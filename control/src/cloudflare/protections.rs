@@ -4,10 +4,10 @@
 
 use thiserror::Error;
 
-use super::Network;
 use super::expression::{Field, Literal, Part, Test};
 use super::known;
 use super::limits::Limits;
+use super::{Network, Spared};
 
 /// Characters of all protections together in an expression. What a rule is about takes up to
 /// 350 more.
@@ -81,6 +81,20 @@ impl Guard {
 }
 
 impl Protections {
+    /// Protections of what an operator named, and of `cloudflare` as in [`Self::new`].
+    pub fn of(spared: &[Spared], cloudflare: &[Network]) -> Result<Self, ProtectionsError> {
+        let (mut ranges, mut paths, mut origin) = (vec![], vec![], vec![]);
+        for spared in spared {
+            match spared {
+                Spared::Range(range) => ranges.push(*range),
+                Spared::Path(path) => paths.push(path.as_str()),
+                Spared::Origin(address) => origin.push(*address),
+                Spared::Probe(_) => {}
+            }
+        }
+        Self::new(&ranges, &paths, &origin, cloudflare)
+    }
+
     /// Protections of these ranges and paths, of the server's own addresses, and of `cloudflare`, what the API says
     /// is Cloudflare's, beside what is known of it.
     pub fn new(

@@ -4,11 +4,11 @@ use secmon_wire::Nonce;
 
 use super::change::{Undone, undo};
 use super::record::{Lease, State, Way};
-use super::{Leases, Managed, ZoneError};
+use super::{Leases, ZoneError};
 use crate::approval::Operator;
 use crate::audit::event;
 use crate::cloudflare::LeaseId;
-use crate::cloudflare::api::ApiError;
+use crate::cloudflare::api::{ApiError, ZoneApi};
 use crate::dispatch::now;
 use crate::store::StoreError;
 
@@ -80,8 +80,8 @@ impl Leases {
             lease.state = State::Ending;
             self.store.update_lease(&lease)?;
         }
-        let zone = self.managed(&lease.zone)?;
-        let said = self.put_back(&zone, &mut lease).await?;
+        let api = self.api_of(&lease.zone)?;
+        let said = self.put_back(&api, &mut lease).await?;
         if why == Why::Lost && now() < lease.created.saturating_add(SETTLE_S) {
             // Looked for again, for something that comes late.
             for held in &mut lease.held {
@@ -99,12 +99,12 @@ impl Leases {
     }
 
     /// Puts every change back that isn't yet, the last one first.
-    async fn put_back(&self, zone: &Managed, lease: &mut Lease) -> Result<String, NotEnded> {
+    async fn put_back(&self, api: &ZoneApi, lease: &mut Lease) -> Result<String, NotEnded> {
         let tag = lease.id.tag();
         let mut said = Vec::new();
         for at in (0..lease.held.len()).rev() {
             let Some(held) = lease.held.get(at).filter(|held| held.ended.is_none()) else { continue };
-            let undone = undo(&zone.api, held, &tag).await?;
+            let undone = undo(api, held, &tag).await?;
             let (way, what) = match undone {
                 Undone::Restored(what) | Undone::Gone(what) => (Way::PutBack, what),
                 Undone::LeftAlone(what) => (Way::LeftAlone, what),

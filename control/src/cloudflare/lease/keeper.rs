@@ -167,10 +167,10 @@ impl Leases {
             }
             State::Planned => {}
         }
-        let zone = self.managed(&lease.zone)?;
+        let api = self.api_of(&lease.zone)?;
         let mut standing = 0_usize;
         for held in &lease.held {
-            if stands(&zone.api, &held.change, &lease.id.tag()).await? {
+            if stands(&api, &held.change, &lease.id.tag()).await? {
                 standing = standing.saturating_add(1);
             }
         }

@@ -49,32 +49,31 @@ impl Leases {
         self.store.zones_of(client)?.into_iter().map(|row| self.open(row)).collect()
     }
 
-    /// One zone.
-    pub(super) fn managed(&self, zone: &ZoneId) -> Result<Managed, ZoneError> {
+    /// What reads and puts back in one zone. It doesn't depend on what is protected there, which may have become too
+    /// much for a rule since.
+    pub(super) fn api_of(&self, zone: &ZoneId) -> Result<ZoneApi, ZoneError> {
         let row = self.store.zone(zone)?.ok_or(ZoneError::NoCredentials)?;
-        self.open(row)
+        let token = self.vault.open(&row)?;
+        Ok(self.api.zone(row.zone, Arc::new(token)))
     }
 
     fn open(&self, row: ZoneRow) -> Result<Managed, ZoneError> {
         let token = self.vault.open(&row)?;
-        let (mut ranges, mut paths, mut origin, mut probes) = (vec![], vec![], vec![], vec![]);
-        for spared in self.store.spared(&row.zone)? {
-            match spared {
-                Spared::Range(range) => ranges.push(range),
-                Spared::Path(path) => paths.push(path),
-                Spared::Origin(address) => origin.push(address),
-                Spared::Probe(probe) => probes.push(probe),
-            }
-        }
-        let paths: Vec<&str> = paths.iter().map(|path| path.as_str()).collect();
+        let spared = self.store.spared(&row.zone)?;
         let cloudflare: &[Network] = self.networks.get().map_or(&[], Vec::as_slice);
         Ok(Managed {
-            protections: Protections::new(&ranges, &paths, &origin, cloudflare)?,
+            protections: Protections::of(&spared, cloudflare)?,
             api: self.api.zone(row.zone.clone(), Arc::new(token)),
             id: row.zone,
             name: row.seen.name,
             plan: row.seen.plan,
-            probes,
+            probes: spared
+                .into_iter()
+                .filter_map(|spared| match spared {
+                    Spared::Probe(probe) => Some(probe),
+                    _ => None,
+                })
+                .collect(),
         })
     }
 
