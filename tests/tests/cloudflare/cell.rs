@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::situation::Situation;
 
 /// Everything that mitigates.
-pub const ACTIONS: [ActionId; 5] = [
+pub(crate) const ACTIONS: [ActionId; 5] = [
     ActionId::CfTargetedBlock,
     ActionId::CfPatternBlock,
     ActionId::CfRateLimit,
@@ -16,10 +16,10 @@ pub const ACTIONS: [ActionId; 5] = [
     ActionId::CfUnderAttack,
 ];
 /// What somebody else adds between our look and our change.
-pub const IN_BETWEEN: &str = "made in between";
+pub(crate) const IN_BETWEEN: &str = "made in between";
 
 /// A cell.
-pub struct Cell {
+pub(crate) struct Cell {
     pub action: ActionId,
     pub plan: Plan,
     pub situation: &'static Situation,
@@ -29,7 +29,7 @@ pub struct Cell {
 
 /// What of a zone belongs to others.
 #[derive(Debug, PartialEq)]
-pub struct Foreign {
+pub(crate) struct Foreign {
     pub security_level: String,
     /// In the order in which they stand, of both phases.
     pub rules: [Vec<Value>; 2],
@@ -38,12 +38,12 @@ pub struct Foreign {
 
 impl Cell {
     /// The cell with this number.
-    pub fn new(number: usize, action: ActionId, plan: Plan, situation: &'static Situation) -> Self {
+    pub(crate) fn new(number: usize, action: ActionId, plan: Plan, situation: &'static Situation) -> Self {
         Self { action, plan, situation, client: format!("client{number:03}"), zone: zone_id(number) }
     }
 
     /// The phase that the action's rule goes to; under-attack mode is a setting.
-    pub fn phase(&self) -> Option<&'static str> {
+    pub(crate) fn phase(&self) -> Option<&'static str> {
         match self.action {
             ActionId::CfUnderAttack => None,
             ActionId::CfRateLimit => Some(RATE_LIMIT),
@@ -52,17 +52,17 @@ impl Cell {
     }
 
     /// The name of its zone.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{}.example", self.client)
     }
 
     /// The verb of its change.
-    pub fn verb(&self) -> &'static str {
+    pub(crate) fn verb(&self) -> &'static str {
         if self.phase().is_some() { "POST" } else { "PATCH" }
     }
 
     /// What others have in its zone now. What came in between isn't in it.
-    pub fn foreign(&self, cloud: &Cloud) -> Foreign {
+    pub(crate) fn foreign(&self, cloud: &Cloud) -> Foreign {
         let of_others = |rule: &Value| {
             !rule["ref"].as_str().is_some_and(|tag| tag.starts_with("secmon:"))
                 && rule["description"] != IN_BETWEEN

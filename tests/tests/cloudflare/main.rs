@@ -3,4 +3,5 @@
 mod cell;
 mod matrix;
 mod restore;
+mod several;
 mod situation;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::cell::{Cell, IN_BETWEEN};
 
 /// A situation, and what comes of every mitigation in it.
-pub struct Situation {
+pub(crate) struct Situation {
     pub name: &'static str,
     pub prepare: fn(&Cell, &Cloud),
     pub ending: fn(&Cell) -> Ending,
@@ -15,7 +15,7 @@ pub struct Situation {
 
 /// What comes of an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// It stands.
     InForce,
     /// It was tried, and nothing of it is left. The answer has these words.
@@ -27,7 +27,7 @@ pub enum Ending {
 use Ending::{Failed, InForce, Rejected};
 
 /// A Hang is one of the client's longest waits; the cells wait side by side.
-pub const SITUATIONS: &[Situation] = &[
+pub(crate) const SITUATIONS: &[Situation] = &[
     Situation { name: "a fresh zone", prepare: found, ending: |_| InForce },
     Situation { name: "foreign rules", prepare: among_others, ending: |_| InForce },
     Situation {
