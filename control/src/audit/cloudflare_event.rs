@@ -4,7 +4,7 @@ use secmon_wire::{ActionId, ClientId, Intent};
 
 use super::record::{Field, Record};
 use crate::approval::Claimed;
-use crate::cloudflare::{Asked, Collateral, Lease, LeaseId, Managed, Origin, Outcome, Why};
+use crate::cloudflare::{Asked, Collateral, Lease, LeaseId, Managed, Origin, Outcome, Path, Why};
 use crate::dispatch::now;
 use crate::store::ArmedRow;
 
@@ -169,11 +169,12 @@ pub fn arming_ended(armed: &ArmedRow) -> Record {
 }
 
 /// The switch kept the automatic dispatch from a change.
-pub fn auto_suppressed(client: &ClientId, action: ActionId, by: &str) -> Record {
+pub fn auto_suppressed(client: &ClientId, action: ActionId, path: Path, by: &str) -> Record {
     Record::new(now(), "auto-suppressed")
         .with("action", action.as_str())
         .with("by", by)
         .with("client", client.as_str())
+        .with("path", path.as_str())
 }
 
 fn approved(claimed: &Claimed, overridden: bool) -> Record {

@@ -22,7 +22,7 @@ mod protections;
 mod rule;
 mod spared;
 
-pub use auto::{Auto, AutoPolicy, Permit, Suppressed, Switch};
+pub use auto::{Auto, AutoPolicy, Path, Permit, Suppressed, Switch};
 pub use check::{Check, Unchecked, check};
 pub use collateral::{Broken, Collateral, Sight};
 pub use credentials::{ApiToken, NotAToken, Vault, WrongKey};

@@ -7,5 +7,5 @@ mod watch;
 
 pub use ladder::{AutoPolicy, Ladder, Level, Seen, Step};
 pub use news::{News, Told};
-pub use switch::{Permit, Suppressed, Switch};
+pub use switch::{Path, Permit, Suppressed, Switch};
 pub use watch::Auto;

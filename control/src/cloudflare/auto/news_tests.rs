@@ -105,6 +105,9 @@ fn a_hosts_wrong_clock_changes_nothing() {
     {
         let clock = NOW + after - 86_400;
         let findings = [flood(count, clock)];
-        assert_eq!(news.weigh(&[Told { agent: &agent, clock, findings: findings.iter().collect() }], NOW + after).0, seen);
+        assert_eq!(
+            news.weigh(&[Told { agent: &agent, clock, findings: findings.iter().collect() }], NOW + after).0,
+            seen
+        );
     }
 }

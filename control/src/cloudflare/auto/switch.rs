@@ -1,7 +1,7 @@
 //! The kill switch: a variable that holds while the process runs, and a file that works on a running one.
 //!
 //! A [`Permit`] can be had from nowhere else, is good for one change, and without one (or an approval) no change
-//! compiles. It is asked for at the moment of each dispatch, never kept.
+//! compiles. It is asked for at the moment of each dispatch, never kept, and says which [`Path`] asks.
 
 use std::fmt;
 use std::io;
@@ -16,9 +16,23 @@ pub struct Switch {
     file: PathBuf,
 }
 
+/// Each way in which a zone, or for how long it is changed, is changed without anybody asking at that moment. The tests
+/// of the switch have an arm for each: a new one doesn't compile without its test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// The narrowest mitigation of a flood.
+    Narrow,
+    /// Under-attack mode.
+    UnderAttack,
+    /// Putting back what automatic dispatch made.
+    Back,
+    /// More time for what it made.
+    Prolong,
+}
+
 /// The right to one automatic change, now.
 #[derive(Debug)]
-pub struct Permit(());
+pub struct Permit(Path);
 
 /// Why there is no permit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,20 +52,42 @@ impl Switch {
     }
 
     /// A permit, unless automatic changes are switched off.
-    pub fn permit(&self) -> Result<Permit, Suppressed> {
-        if self.variable == AutoCloudflare::Disabled {
-            return Err(Suppressed::Variable);
-        }
-        match self.file.symlink_metadata() {
-            Ok(_) => Err(Suppressed::File),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Permit(())),
-            Err(error) => Err(Suppressed::Unreadable(error.to_string())),
+    pub fn permit(&self, path: Path) -> Result<Permit, Suppressed> {
+        match self.off() {
+            Some(by) => Err(by),
+            None => Ok(Permit(path)),
         }
     }
 
     /// Why automatic changes are off, if they are.
     pub fn off(&self) -> Option<Suppressed> {
-        self.permit().err()
+        if self.variable == AutoCloudflare::Disabled {
+            return Some(Suppressed::Variable);
+        }
+        match self.file.symlink_metadata() {
+            Ok(_) => Some(Suppressed::File),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => Some(Suppressed::Unreadable(error.to_string())),
+        }
+    }
+}
+
+impl Path {
+    /// The word in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Narrow => "narrow",
+            Self::UnderAttack => "under-attack",
+            Self::Back => "back",
+            Self::Prolong => "prolong",
+        }
+    }
+}
+
+impl Permit {
+    /// For what it was asked.
+    pub const fn path(&self) -> Path {
+        self.0
     }
 }
 
@@ -74,15 +110,15 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("auto-off");
         let on = Switch::new(AutoCloudflare::Allowed, file.clone());
-        assert!(on.permit().is_ok());
+        assert!(on.permit(Path::Narrow).is_ok());
         let variable = Switch::new(AutoCloudflare::Disabled, file.clone());
         assert_eq!(variable.off(), Some(Suppressed::Variable));
         std::fs::write(&file, "").expect("a file");
         assert_eq!(on.off(), Some(Suppressed::File), "it works on a running process");
         std::fs::remove_file(&file).expect("gone");
-        assert!(on.permit().is_ok());
+        assert_eq!(on.permit(Path::Back).map(|permit| permit.path()).ok(), Some(Path::Back));
         let unreadable = Switch::new(AutoCloudflare::Allowed, file.join("x"));
-        assert!(unreadable.permit().is_ok(), "nothing there is nothing switched off");
+        assert!(unreadable.permit(Path::Narrow).is_ok(), "nothing there is nothing switched off");
         std::fs::write(&file, "").expect("a file");
         assert!(matches!(unreadable.off(), Some(Suppressed::Unreadable(_))));
     }

@@ -9,9 +9,10 @@ use secmon_wire::{ActionId, ClientId};
 use tokio::task::JoinSet;
 
 use super::{AutoPolicy, Ladder, Level, News, Seen, Step, Told};
+use crate::approval::Reason;
 use crate::audit::{AuditLog, event};
 use crate::chat::{Outbox, Reply};
-use crate::cloudflare::{Automatic, Leases, Outcome, State};
+use crate::cloudflare::{Automatic, Leases, Outcome, Path, State};
 use crate::diag::{Areas, Desk, Visit};
 use crate::dispatch::now;
 use crate::store::{ArmedRow, Store, StoreError};
@@ -50,8 +51,8 @@ struct Watched {
     ladder: Ladder,
     news: News,
     armed: ArmedRow,
-    /// Told of the switch, a refusal, or blindness; once for each flood.
-    suppressed: bool,
+    /// What the switch suppressed, a refusal, blindness: told once for each flood.
+    suppressed: Vec<Path>,
     refused: Option<String>,
     blind: u32,
 }
@@ -136,7 +137,7 @@ impl Auto {
     fn watched(&self, armed: ArmedRow) -> Result<Watched, StoreError> {
         let (level, since) = self.in_force(&armed.client)?;
         let ladder = Ladder::new(self.policy, self.flips_max, level, since);
-        Ok(Watched { ladder, news: News::new(since), armed, suppressed: false, refused: None, blind: 0 })
+        Ok(Watched { ladder, news: News::new(since), armed, suppressed: Vec::new(), refused: None, blind: 0 })
     }
 
     /// What is in force for a client by automatic dispatch, and since when.
@@ -188,37 +189,37 @@ impl Auto {
         watched.blind = 0;
         let (seen, worst) = watched.news.weigh(&told, now());
         if seen == Seen::Quiet {
-            (watched.suppressed, watched.refused) = (false, None);
+            (watched.suppressed, watched.refused) = (Vec::new(), None);
         }
         let step = watched.ladder.judge(seen, now());
         self.act(&mut watched, step, worst).await;
         if seen != Seen::Quiet || step == Step::Hold {
-            self.prolong(&client).await;
+            self.prolong(&mut watched).await;
         }
         watched
     }
 
     async fn act(&self, watched: &mut Watched, step: Step, worst: Option<&Finding>) {
         let client = watched.armed.client.clone();
-        let (action, level) = match (step, worst) {
+        let (action, level, path) = match (step, worst) {
             (Step::Stay, _) | (Step::Narrow | Step::UnderAttack, None) => return,
             (Step::Hold, _) => {
                 self.outbox.announce(&Reply::held(&client));
                 return;
             }
             (Step::Back, _) => return self.back(watched).await,
-            (Step::UnderAttack, Some(_)) => (ActionId::CfUnderAttack, Level::UnderAttack),
+            (Step::UnderAttack, Some(_)) => (ActionId::CfUnderAttack, Level::UnderAttack, Path::UnderAttack),
             (Step::Narrow, Some(finding)) => match self.leases.narrowest(&client, finding) {
-                Ok(ActionId::CfUnderAttack) => (ActionId::CfUnderAttack, Level::UnderAttack),
-                Ok(action) => (action, Level::Narrow),
+                Ok(action @ ActionId::CfUnderAttack) => (action, Level::UnderAttack, Path::Narrow),
+                Ok(action) => (action, Level::Narrow, Path::Narrow),
                 Err(reason) => return self.refused(watched, reason.explain()),
             },
         };
         let Some(finding) = worst else { return };
-        if self.is_suppressed(watched, action).await {
+        if self.is_suppressed(watched, path, action).await {
             return;
         }
-        let automatic = Automatic { client: &client, action, finding, lasts_s: LASTS_S };
+        let automatic = Automatic { client: &client, action, path, finding, lasts_s: LASTS_S };
         match self.leases.dispatch_automatically(&automatic).await {
             Ok(told) => {
                 if told.outcomes.iter().any(|outcome| !matches!(outcome, Outcome::Failed(_))) {
@@ -229,24 +230,38 @@ impl Auto {
                 if !told.open.is_empty() {
                     tokio::spawn(Arc::clone(&self.leases).find_out(told.open));
                 }
+                if told.is_suppressed {
+                    self.suppressed(watched, path, action).await;
+                }
             }
+            Err(Reason::AutoDisabled) => self.suppressed(watched, path, action).await,
             Err(reason) => self.refused(watched, reason.explain()),
         }
     }
 
-    /// Whether the switch is off; what it suppressed is recorded and told once for each flood.
-    async fn is_suppressed(&self, watched: &mut Watched, action: ActionId) -> bool {
-        let Some(by) = self.leases.switch().off() else { return false };
-        if !watched.suppressed {
-            let client = &watched.armed.client;
-            let record = event::auto_suppressed(client, action, &by.to_string());
-            match self.audit.append(record).await {
-                Ok(_) => watched.suppressed = true,
-                Err(error) => tracing::error!("audit: {error}"),
-            }
-            self.outbox.announce(&Reply::suppressed(client, action, &by));
+    /// Whether the switch is off, which is recorded and told.
+    async fn is_suppressed(&self, watched: &mut Watched, path: Path, action: ActionId) -> bool {
+        let is_off = self.leases.switch().off().is_some();
+        if is_off {
+            self.suppressed(watched, path, action).await;
         }
-        true
+        is_off
+    }
+
+    /// Records and tells what the switch suppressed; once for each flood.
+    async fn suppressed(&self, watched: &mut Watched, path: Path, action: ActionId) {
+        if watched.suppressed.contains(&path) {
+            return;
+        }
+        // Where it was switched on again at this moment, the next look does what is to be done.
+        let Some(by) = self.leases.switch().off() else { return };
+        let client = &watched.armed.client;
+        let record = event::auto_suppressed(client, action, path, &by.to_string());
+        match self.audit.append(record).await {
+            Ok(_) => watched.suppressed.push(path),
+            Err(error) => tracing::error!("audit: {error}"),
+        }
+        self.outbox.announce(&Reply::suppressed(client, action, &by));
     }
 
     fn refused(&self, watched: &mut Watched, why: String) {
@@ -258,7 +273,7 @@ impl Auto {
 
     /// Puts back what the automatic dispatch made.
     async fn back(&self, watched: &mut Watched) {
-        if self.is_suppressed(watched, ActionId::CfRestore).await {
+        if self.is_suppressed(watched, Path::Back, ActionId::CfRestore).await {
             return;
         }
         match self.leases.step_back(&watched.armed.client).await {
@@ -266,31 +281,28 @@ impl Auto {
                 watched.ladder.fell(now());
                 watched.news.changed(now());
             }
+            Err(Reason::AutoDisabled) => self.suppressed(watched, Path::Back, ActionId::CfRestore).await,
             Err(reason) => self.refused(watched, reason.explain()),
         }
     }
 
     /// Gives what is in force more time while it is needed, unless automatic changes are switched off: then it ends
     /// when its time is over.
-    async fn prolong(&self, client: &ClientId) {
-        if self.leases.switch().off().is_some() {
-            return;
-        }
-        let open = match self.store.open_leases_of(client) {
+    async fn prolong(&self, watched: &mut Watched) {
+        let open = match self.store.open_leases_of(&watched.armed.client) {
             Ok(open) => open,
             Err(error) => return tracing::error!("automatic dispatch: {error}"),
         };
-        for mut lease in open {
+        for lease in open {
             let ends_soon = lease.expires <= now().saturating_add(RENEW_S);
             if lease.is_approved() || lease.state != State::Active || !ends_soon {
                 continue;
             }
-            lease.expires = now().saturating_add(LASTS_S);
-            if let Err(error) = self.audit.append(event::lease_prolonged(&lease)).await {
-                return tracing::error!("audit: {error}");
-            }
-            if let Err(error) = self.store.update_lease(&lease) {
-                tracing::error!("automatic dispatch: {error}");
+            let action = lease.action;
+            match self.leases.prolong(lease, LASTS_S).await {
+                Ok(()) => {}
+                Err(Reason::AutoDisabled) => return self.suppressed(watched, Path::Prolong, action).await,
+                Err(reason) => return tracing::error!("automatic dispatch: {}", reason.explain()),
             }
         }
     }
@@ -306,3 +318,7 @@ fn told(visits: &[Arc<Visit>]) -> Vec<Told<'_>> {
     });
     told.collect()
 }
+
+#[cfg(test)]
+#[path = "paths_tests.rs"]
+mod tests;

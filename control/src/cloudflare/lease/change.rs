@@ -76,7 +76,8 @@ pub(super) async fn previous(api: &ZoneApi, change: &Change, most: usize) -> Res
 }
 
 /// Makes a change; `licence` says by which right.
-pub(super) async fn make(api: &ZoneApi, change: &Change, tag: &str, _licence: &Licence) -> Made {
+pub(super) async fn make(api: &ZoneApi, change: &Change, tag: &str, licence: &Licence) -> Made {
+    tracing::info!("{tag}: {licence}");
     let sent = match change {
         Change::UnderAttack => api.set_security_level(UNDER_ATTACK).await,
         Change::Rule { phase, rule } => add_rule(api, *phase, rule, tag).await,
@@ -130,6 +131,20 @@ pub(super) async fn undo(api: &ZoneApi, held: &Held, tag: &str) -> Result<Undone
         (Change::Rule { phase, rule }, _) => undo_rule(api, *phase, rule, tag).await,
         (Change::Access(rules), _) => undo_access(api, rules, tag).await,
     }
+}
+
+/// Removes a rule with our tag that no lease accounts for.
+pub(super) async fn remove_orphan(
+    api: &ZoneApi,
+    ruleset: &Ruleset,
+    rule: &FoundRule,
+) -> Result<(), ApiError> {
+    api.delete_rule(&ruleset.id, &rule.id).await
+}
+
+/// Removes an access rule with our tag that no lease accounts for.
+pub(super) async fn remove_access_orphan(api: &ZoneApi, rule: &FoundAccessRule) -> Result<(), ApiError> {
+    api.delete_access_rule(&rule.id).await
 }
 
 async fn add_rule(api: &ZoneApi, phase: Phase, rule: &Rule, tag: &str) -> Result<(), ApiError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use secmon_wire::{ActionId, Intent};
 
-use super::change::stands;
+use super::change::{remove_access_orphan, remove_orphan, stands};
 use super::end::{NotEnded, SETTLE_S};
 use super::order::{Asked, Told};
 use super::record::{Lease, Origin, State, Way};
@@ -222,9 +222,9 @@ impl Leases {
                 if open.is_empty() {
                     let record = event::renewal_unknown(&asked);
                     let is_final = self.audit.append(record).await.is_ok();
-                    return Ok(Told { reply, is_final, outcomes: Vec::new(), open });
+                    return Ok(Told { reply, is_final, outcomes: Vec::new(), is_suppressed: false, open });
                 }
-                Ok(Told { reply, is_final: false, outcomes: Vec::new(), open })
+                Ok(Told { reply, is_final: false, outcomes: Vec::new(), is_suppressed: false, open })
             }
         }
     }
@@ -269,7 +269,7 @@ impl Leases {
                 let Some(id) = rule.reference.as_deref().and_then(LeaseId::of_tag) else { continue };
                 if self.is_orphan(id, audit_log)? {
                     self.audit.append(event::orphan(zone, id, "rule")).await?;
-                    zone.api.delete_rule(&ruleset.id, &rule.id).await?;
+                    remove_orphan(&zone.api, &ruleset, rule).await?;
                     self.outbox.announce(&Reply::orphan_removed(zone, id));
                 }
             }
@@ -278,7 +278,7 @@ impl Leases {
             let Some(id) = LeaseId::of_tag(&rule.notes) else { continue };
             if self.is_orphan(id, audit_log)? {
                 self.audit.append(event::orphan(zone, id, "address rule")).await?;
-                zone.api.delete_access_rule(&rule.id).await?;
+                remove_access_orphan(&zone.api, &rule).await?;
                 self.outbox.announce(&Reply::orphan_removed(zone, id));
             }
         }

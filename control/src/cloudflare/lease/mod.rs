@@ -42,6 +42,15 @@ pub enum Licence {
     Automatic(Permit),
 }
 
+impl std::fmt::Display for Licence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Approval => f.write_str("approved"),
+            Self::Automatic(permit) => write!(f, "automatic: {}", permit.path().as_str()),
+        }
+    }
+}
+
 /// Everything that changes zones goes through here.
 #[derive(Debug)]
 pub struct Leases {

@@ -12,7 +12,7 @@ use super::{Leases, Licence, Managed, Outcome, Why, new_id};
 use crate::approval::{Claimed, Operator, Reason};
 use crate::audit::event;
 use crate::chat::Reply;
-use crate::cloudflare::{Mitigation, Zone, mitigate, narrowest};
+use crate::cloudflare::{Mitigation, Path, Zone, mitigate, narrowest};
 use crate::diag::Seen;
 use crate::dispatch::now;
 use crate::store::{ArmedRow, PendingRow, StoreError};
@@ -30,6 +30,8 @@ pub struct Told {
     pub is_final: bool,
     /// What came of each lease.
     pub outcomes: Vec<Outcome>,
+    /// Whether the switch kept some of it from being made.
+    pub is_suppressed: bool,
     /// What isn't known yet.
     pub(crate) open: Vec<(Lease, Option<Intent>)>,
 }
@@ -56,6 +58,8 @@ pub struct Automatic<'a> {
     pub client: &'a ClientId,
     /// What.
     pub action: ActionId,
+    /// In which way.
+    pub path: Path,
     /// Because of this.
     pub finding: &'a Finding,
     /// For how long.
@@ -102,7 +106,7 @@ impl Leases {
 
     /// Does what the automatic dispatch decided. The switch is asked at the moment of each zone's change.
     pub async fn dispatch_automatically(self: &Arc<Self>, automatic: &Automatic<'_>) -> Result<Told, Reason> {
-        let Automatic { client, action, finding, lasts_s } = *automatic;
+        let Automatic { client, action, path, finding, lasts_s } = *automatic;
         self.learn_networks().await;
         let order = Order { client, action, origin: Origin::Automatic, reason: finding.id.as_str(), lasts_s };
         let zones = self.client_zones(client)?;
@@ -114,7 +118,7 @@ impl Leases {
         self.keep(&planned)?;
         let record = event::automatic_intent(client, action, planned.iter().map(Planned::view));
         let intent = self.intend(record, &planned).await?;
-        let licence = || self.switch.permit().ok().map(Licence::Automatic);
+        let licence = || self.switch.permit(path).ok().map(Licence::Automatic);
         let told = self.carry_out_all(planned, licence, intent, before).await;
         self.changed.notify_waiters();
         Ok(told)
@@ -138,7 +142,7 @@ impl Leases {
                 continue;
             }
             let _turn = self.turn(&lease.zone).await;
-            if self.switch.permit().is_err() {
+            if self.switch.permit(Path::Back).is_err() {
                 return Err(Reason::AutoDisabled);
             }
             match self.end(lease.id, Why::Quiet).await {
@@ -149,6 +153,16 @@ impl Leases {
         }
         self.changed.notify_waiters();
         Ok(())
+    }
+
+    /// Gives what the automatic dispatch made more time.
+    pub async fn prolong(&self, mut lease: Lease, lasts_s: u64) -> Result<(), Reason> {
+        if self.switch.permit(Path::Prolong).is_err() {
+            return Err(Reason::AutoDisabled);
+        }
+        lease.expires = now().saturating_add(lasts_s);
+        self.record(event::lease_prolonged(&lease)).await?;
+        self.store.update_lease(&lease).map_err(|error| Reason::StoreUnavailable(error.to_string()))
     }
 
     /// A client's zones; none is a reason of its own.
@@ -257,11 +271,15 @@ impl Leases {
         mut before: Before,
     ) -> Told {
         let mut done = Vec::with_capacity(planned.len());
+        let mut is_suppressed = false;
         for planned in planned {
             let renewed = matches!(planned.step, Step::Renew(_));
             let (lease, outcome) = match licence() {
                 Some(licence) => self.carry_out(planned, &licence).await,
-                None => self.not_permitted(planned).await,
+                None => {
+                    is_suppressed = true;
+                    self.not_permitted(planned).await
+                }
             };
             if outcome == Outcome::Done && !renewed {
                 let before = before.remove(&lease.zone).unwrap_or_default();
@@ -271,7 +289,13 @@ impl Leases {
         }
         let written = self.audit.append(event::cloudflare_outcome(&done, Some(intent))).await;
         let mut reply = Reply::mitigated(&done);
-        let mut told = Told { reply: Reply::new(), is_final: true, outcomes: Vec::new(), open: Vec::new() };
+        let mut told = Told {
+            reply: Reply::new(),
+            is_final: true,
+            outcomes: Vec::new(),
+            is_suppressed: false,
+            open: Vec::new(),
+        };
         if let Err(error) = &written {
             tracing::error!("audit: {error}");
             reply.note(&format!("The audit log can't be written ({error}); this outcome is not in it yet."));
@@ -284,7 +308,7 @@ impl Leases {
                 told.open.push((lease, Some(intent)));
             }
         }
-        told.reply = reply;
+        (told.reply, told.is_suppressed) = (reply, is_suppressed);
         told
     }
 
@@ -323,7 +347,13 @@ impl Leases {
         if let Err(error) = &written {
             reply.note(&format!("The audit log can't be written ({error}); this outcome is not in it yet."));
         }
-        Told { reply, is_final: written.is_ok(), outcomes: Vec::new(), open: Vec::new() }
+        Told {
+            reply,
+            is_final: written.is_ok(),
+            outcomes: Vec::new(),
+            is_suppressed: false,
+            open: Vec::new(),
+        }
     }
 
     async fn enable(&self, claimed: &Claimed) -> Result<Told, Reason> {
@@ -365,7 +395,13 @@ impl Leases {
         if let Err(error) = &written {
             reply.note(&format!("The audit log can't be written ({error}); this outcome is not in it yet."));
         }
-        Told { reply, is_final: written.is_ok(), outcomes: Vec::new(), open: Vec::new() }
+        Told {
+            reply,
+            is_final: written.is_ok(),
+            outcomes: Vec::new(),
+            is_suppressed: false,
+            open: Vec::new(),
+        }
     }
 }
 
