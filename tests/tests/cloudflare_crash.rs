@@ -7,11 +7,10 @@ mod stage;
 use std::fs;
 
 use secmon_control::cloudflare::State;
-use secmon_fake_cloudflare::{
-    DEFAULT_TOKEN, DEFAULT_ZONE as ZONE, Edit, Fault, Planned, RequestRecord, Token, TokenStatus,
-};
+use secmon_fake_cloudflare::{DEFAULT_ZONE as ZONE, Edit, Fault, Planned, RequestRecord, Token, TokenStatus};
 use secmon_tests::agent_host::until;
 use secmon_tests::plane::Line;
+use secmon_tests::plane::cloudflare::token_of;
 use serde_json::{Map, Value, json};
 use stage::{LEVEL, PHASES, Stage, tag};
 
@@ -35,7 +34,7 @@ impl Stage {
             Held::After => plan.fails_after(Fault::Hang),
         };
         self.cloudflare.plan(plan);
-        let line = self.approve(action);
+        let line = self.send(action);
         let at = before + request as usize;
         let is_held = until("a held request, or the last word", || {
             let is_held = self.asked() > at;
@@ -57,7 +56,7 @@ impl Stage {
     /// Puts everything back, and shows that it was.
     fn restore(&mut self, context: &str) {
         if !self.open_leases().is_empty() {
-            let line = self.approve("cf-restore");
+            let line = self.send("cf-restore");
             assert_eq!(self.wait_last_word(&line), "succeeded", "{context}");
         }
         assert_eq!(self.open_leases(), [], "{context}");
@@ -148,7 +147,7 @@ impl Stage {
     /// Kills while the change of a block is on its way; the approval, and the change, which wasn't carried out.
     fn die_at_the_block(&mut self) -> (Line, RequestRecord) {
         self.cloudflare.plan(Planned::on("POST", "/rules").fails(Fault::Hang));
-        let line = self.approve("cf-pattern-block");
+        let line = self.send("cf-pattern-block");
         until("the change to be on its way", || self.last_request().changes().then_some(()));
         self.kill();
         (line, self.last_request())
@@ -190,7 +189,7 @@ fn a_lease_whose_intent_never_got_into_the_log_is_over_before_it_began() {
 fn a_mitigation_that_stood_when_its_outcome_was_not_yet_recorded_is_recorded_once() {
     let mut stage = Stage::running();
     stage.cloudflare.plan(Planned::on("POST", "/rules").fails_after(Fault::Hang));
-    let line = stage.approve("cf-pattern-block");
+    let line = stage.send("cf-pattern-block");
     until("the change to be made", || stage.last_request().changes().then_some(()));
     stage.kill();
     stage.plane.sql("UPDATE lease SET state = 'active'");
@@ -205,7 +204,7 @@ fn a_mitigation_that_stood_when_its_outcome_was_not_yet_recorded_is_recorded_onc
 fn an_outcome_that_was_recorded_but_perhaps_not_told_is_told_again_and_not_recorded_again() {
     let mut stage = Stage::running();
     stage.flood();
-    let line = stage.approve("cf-pattern-block");
+    let line = stage.send("cf-pattern-block");
     assert_eq!(stage.wait_last_word(&line), "succeeded");
     stage.kill();
     let operator = stage.plane.events("intent")[0]["operator"].clone();
@@ -262,7 +261,7 @@ fn an_automatic_mitigation_that_the_crash_interrupted_is_finished_and_announced(
             Held::Before => plan.fails(Fault::Hang),
             Held::After => plan.fails_after(Fault::Hang),
         });
-        stage.approve("cf-pattern-block");
+        stage.send("cf-pattern-block");
         until("the change to be on its way", || stage.last_request().changes().then_some(()));
         stage.kill();
         // Nobody approved it.
@@ -357,17 +356,17 @@ fn a_lease_whose_token_was_revoked_is_told_of_once_and_ends_with_a_new_token() {
     stage.put_in_force("cf-under-attack");
     stage.kill();
     stage.plane.sql("UPDATE lease SET created = 1, expires = 2");
-    let (secret, status) = (DEFAULT_TOKEN.to_owned(), Some(TokenStatus::Disabled));
+    let (secret, status) = (token_of(ZONE), Some(TokenStatus::Disabled));
     stage.cloudflare.edit(&Edit::SetToken { secret, status, permissions: None });
     stage.plane.start();
     stage.wait_told("! can't put back acme cf-under-attack on example.com");
     let tries = stage.asked();
     let token = "another-token-for-tests-only-BBBBBBBBBBBBBBB";
     stage.cloudflare.add_token(Token::new(token));
-    stage.give_token(token);
+    stage.hand_over("acme", ZONE, token);
     until("the lease to be over", || stage.open_leases().is_empty().then_some(()));
     assert!(stage.asked() > tries);
-    assert_eq!(stage.told("can't put back").len(), 1);
+    assert_eq!(stage.told_since("can't put back").len(), 1);
     assert_eq!(stage.cloudflare.security_level(ZONE), LEVEL);
     stage.assert_accounted_for("a new token");
     stage.finish();
@@ -378,7 +377,7 @@ fn a_control_plane_serves_though_the_way_back_that_it_takes_up_hangs() {
     let mut stage = Stage::running();
     stage.put_in_force("cf-under-attack");
     stage.cloudflare.plan(Planned::on("PATCH", "").fails(Fault::Hang));
-    let line = stage.approve("cf-restore");
+    let line = stage.send("cf-restore");
     until("the way back to begin", || (stage.last_request().fault.is_some()).then_some(()));
     stage.kill();
     stage.cloudflare.plan(Planned::default().for_ever().fails(Fault::Hang));

@@ -1,36 +1,41 @@
 //! A control plane in front of a fake Cloudflare: one zone in which others have rules, and a flood that was found.
 
-use std::io::Write;
-use std::process::Stdio;
+use std::ops::{Deref, DerefMut};
 
 use secmon_control::cloudflare::{Lease, LeaseId, State};
-use secmon_control::store::Store;
-use secmon_fake_cloudflare::{
-    DEFAULT_TOKEN, DEFAULT_ZONE as ZONE, Edit, FakeCloudflare, NewZone, Options, Plan, Wait,
-};
-use secmon_tests::agent_host::{PATIENCE, now, text, until};
-use secmon_tests::plane::{Line, OWNER, Plane, Totp};
-use secmon_wire::diag::{
-    Check, Counters, Finding, FindingId, Flood, Pattern, PatternField, ReportWriter, Severity, Source, Window,
-};
-use secmon_wire::limits::REPORT_MAX;
-use secmon_wire::{AgentId, Area, ClientId};
+use secmon_fake_cloudflare::{DEFAULT_ZONE as ZONE, Edit, NewZone, Plan, Wait};
+use secmon_tests::agent_host::{PATIENCE, until};
+use secmon_tests::plane::cloudflare::{CUSTOM, Cloud, RATE_LIMIT, xmlrpc_flood};
+use secmon_tests::plane::{Line, OWNER};
 use serde_json::{Value, json};
 
-pub(crate) const PHASES: [&str; 2] = ["http_request_firewall_custom", "http_ratelimit"];
+pub(crate) const PHASES: [&str; 2] = [CUSTOM, RATE_LIMIT];
 /// Neither what a new zone has nor what secmon sets.
 pub(crate) const LEVEL: &str = "high";
 /// What a control plane asks of a zone at its start: both rulesets and the access rules.
 const READS_AT_START: usize = 3;
 
-/// The two of them.
+/// What a test has in its hands.
 pub(crate) struct Stage {
-    pub(crate) plane: Plane,
-    pub(crate) cloudflare: FakeCloudflare,
+    cloud: Cloud,
     /// What others have in the zone, as it was at the beginning.
     foreign: Value,
     /// Messages of before the last start.
     told_before: usize,
+}
+
+impl Deref for Stage {
+    type Target = Cloud;
+
+    fn deref(&self) -> &Cloud {
+        &self.cloud
+    }
+}
+
+impl DerefMut for Stage {
+    fn deref_mut(&mut self) -> &mut Cloud {
+        &mut self.cloud
+    }
 }
 
 impl Stage {
@@ -38,7 +43,9 @@ impl Stage {
     pub(crate) fn new() -> Self {
         let mut zone = NewZone::new(ZONE, "example.com").on(Plan::Pro);
         LEVEL.clone_into(&mut zone.security_level);
-        let cloudflare = FakeCloudflare::start(Options { zones: vec![zone], ..Options::default() });
+        let cloud = Cloud::new();
+        cloud.client("acme");
+        cloud.zone("acme", zone);
         for (phase, name) in [(PHASES[0], "office"), (PHASES[0], "shop"), (PHASES[1], "search")] {
             let mut rule = json!({"ref": name, "description": name, "action": "block", "expression": "ssl"});
             if phase == PHASES[1] {
@@ -48,19 +55,17 @@ impl Stage {
                 });
             }
             let rule = rule.as_object().expect("an object").clone();
-            cloudflare.edit(&Edit::AddRule { zone: zone_id(), phase: phase.to_owned(), rule, place: None });
+            cloud.cloudflare.edit(&Edit::AddRule {
+                zone: zone_id(),
+                phase: phase.to_owned(),
+                rule,
+                place: None,
+            });
         }
         let network = json!({"target": "ip", "value": "198.51.100.77"});
         let rule = json!({"mode": "block", "notes": "theirs", "configuration": network});
-        cloudflare.edit(&Edit::AddAccessRule { zone: zone_id(), rule });
-        let mut plane = Plane::new(Totp::Off);
-        plane.set("SECMON_CLOUDFLARE_API_URL", cloudflare.url());
-        // Everything is announced to every operator: one is enough.
-        plane.set("SECMON_TELEGRAM_ALLOWED_USER_IDS", OWNER.to_string());
-        plane.telegram.add_chat(&json!({"id": OWNER, "type": "private", "first_name": "Owner"}));
-        let _host = plane.site("acme", "web1", &["restart-web"]);
-        let mut stage = Self { plane, cloudflare, foreign: Value::Null, told_before: 0 };
-        stage.give_token(DEFAULT_TOKEN);
+        cloud.cloudflare.edit(&Edit::AddAccessRule { zone: zone_id(), rule });
+        let mut stage = Self { cloud, foreign: Value::Null, told_before: 0 };
         stage.foreign = stage.foreign_now();
         stage
     }
@@ -80,54 +85,13 @@ impl Stage {
         assert!(self.wait_asked(before + READS_AT_START), "{}", self.plane.log());
     }
 
-    /// Gives the zone a token as an owner does.
-    pub(crate) fn give_token(&self, token: &str) {
-        let mut command = self.plane.command();
-        command.args(["cloudflare", "add", "acme", ZONE]).stdin(Stdio::piped());
-        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("secmon runs");
-        let mut stdin = child.stdin.take().expect("a piped stdin");
-        writeln!(stdin, "{token}").expect("secmon reads");
-        drop(stdin);
-        let output = child.wait_with_output().expect("secmon ends");
-        assert!(output.status.success(), "cloudflare add: {}", text(&output.stderr));
-    }
-
-    /// The agent of acme has just found a flood of requests for `xmlrpc.php` from two addresses.
+    /// The agent of acme has just found a flood.
     pub(crate) fn flood(&self) {
-        let source = |address: &str, bits, count| {
-            let address = address.parse().expect("an address");
-            Source { address, bits, count }
-        };
-        let flood = Flood {
-            count: 1_503,
-            error: 0,
-            pattern: Pattern::new(PatternField::Path, "/xmlrpc.php"),
-            sources: [source("203.0.113.7", 32, 900), source("2001:db8:1:2::", 64, 600)]
-                .into_iter()
-                .collect(),
-            spared: 0,
-            window: Window { end: now(), seconds: 60 },
-        };
-        let finding = Finding::new(FindingId::FloodXmlrpc, Severity::Critical).flood(flood);
-        let report = ReportWriter {
-            areas: &[Area::Flood],
-            boot: [0; 16],
-            checked: &[Check::AccessLog],
-            clock: now(),
-            counters: &Counters::new(),
-            duration_ms: 5,
-            findings: &[finding],
-            not_checked: &[],
-        };
-        let mut buffer = [0; REPORT_MAX];
-        let report = report.write(&mut buffer).expect("a report");
-        let agent = AgentId::new("web1").expect("an id");
-        let client = ClientId::new("acme").expect("an id");
-        self.store().keep_flood(&agent, &client, now(), report).expect("a kept report");
+        self.cloud.found("acme", &[xmlrpc_flood()], 0);
     }
 
     /// The operator approves; returns without waiting for anything.
-    pub(crate) fn approve(&mut self, action: &str) -> Line {
+    pub(crate) fn send(&mut self, action: &str) -> Line {
         let line = self.plane.line(action, "acme");
         self.plane.telegram.text(OWNER, line.to_string());
         line
@@ -136,7 +100,7 @@ impl Stage {
     /// An operator approves what then comes into force.
     pub(crate) fn put_in_force(&mut self, action: &str) -> Lease {
         self.flood();
-        let line = self.approve(action);
+        let line = self.send(action);
         assert_eq!(self.wait_last_word(&line), "succeeded", "{}", self.plane.log());
         self.wait_told(&format!("✓ in force acme {action}: "));
         self.open_leases().pop().expect("a lease")
@@ -144,13 +108,13 @@ impl Stage {
 
     /// Waits until the operator is told something with these words.
     pub(crate) fn wait_told(&self, words: &str) {
-        until(&format!("the operator to be told {words:?} after {:?}", self.told("")), || {
-            (!self.told(words).is_empty()).then_some(())
+        until(&format!("the operator to be told {words:?} after {:?}", self.told_since("")), || {
+            (!self.told_since(words).is_empty()).then_some(())
         });
     }
 
     /// What the operator was told with these words since the last start.
-    pub(crate) fn told(&self, words: &str) -> Vec<String> {
+    pub(crate) fn told_since(&self, words: &str) -> Vec<String> {
         let sent = self.plane.telegram.sent();
         let texts = sent.iter().skip(self.told_before).map(|message| message.text().to_owned());
         texts.filter(|text| text.contains(words)).collect()
@@ -197,11 +161,6 @@ impl Stage {
         self.plane.audit().into_iter().filter(of_it).filter_map(word).collect()
     }
 
-    /// Leases that haven't ended.
-    pub(crate) fn open_leases(&self) -> Vec<Lease> {
-        self.store().open_leases().expect("leases")
-    }
-
     /// Waits until every lease is in force or over.
     pub(crate) fn wait_settled(&self) -> Vec<Lease> {
         until("every lease to be in force or over", || {
@@ -238,12 +197,7 @@ impl Stage {
 
     /// What holds after every test.
     pub(crate) fn finish(mut self) {
-        self.plane.finish();
-        self.cloudflare.assert_no_violations();
-    }
-
-    fn store(&self) -> Store {
-        Store::open(&self.plane.data("secmon.db")).expect("a database")
+        self.cloud.finish();
     }
 
     /// What others have in the zone, in their order.

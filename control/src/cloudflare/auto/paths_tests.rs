@@ -29,7 +29,7 @@ enum Off {
 
 struct Rig {
     directory: tempfile::TempDir,
-    cloudflare: FakeCloudflare,
+    cloudflare: Arc<FakeCloudflare>,
     store: Arc<Store>,
     audit: AuditLog,
 }
@@ -58,7 +58,7 @@ impl Rig {
             assert_eq!(put, Put::Added);
         }
         let zones = zones.iter().map(|(id, name)| NewZone::new(id, name)).collect();
-        let cloudflare = FakeCloudflare::start(Options { zones, ..Options::default() });
+        let cloudflare = Arc::new(FakeCloudflare::start(Options { zones, ..Options::default() }));
         Self { directory, cloudflare, store, audit }
     }
 
@@ -140,9 +140,11 @@ impl Rig {
 
     /// Waits for so many requests with this method and part of the path.
     async fn wait(&self, method: &str, path: &str) {
-        let (method, path) = (Some(method.to_owned()), Some(path.to_owned()));
-        let came = Wait { requests: Some(1), method, path, ..Wait::default() };
-        assert!(tokio::task::block_in_place(|| self.cloudflare.wait(&came, WAITS)));
+        let (verb, part) = (Some(method.to_owned()), Some(path.to_owned()));
+        let came = Wait { requests: Some(1), method: verb, path: part, ..Wait::default() };
+        let cloudflare = Arc::clone(&self.cloudflare);
+        let waited = tokio::task::spawn_blocking(move || cloudflare.wait(&came, WAITS));
+        assert!(waited.await.expect("a wait"), "{method} {path:?} never came");
     }
 }
 
@@ -246,7 +248,7 @@ async fn a_step_that_changes_nothing_changes_nothing_with_the_switch_on() {
     assert_eq!(rig.cloudflare.requests(), []);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn the_switch_that_is_turned_after_planning_stops_the_change_and_leaves_no_lease() {
     for (path, read) in [(Path::Narrow, "/rulesets"), (Path::UnderAttack, "/security_level")] {
         let rig = Rig::new(1);
@@ -263,7 +265,7 @@ async fn the_switch_that_is_turned_after_planning_stops_the_change_and_leaves_no
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn the_switch_that_is_turned_between_two_zones_spares_the_second() {
     let rig = Rig::new(2);
     let auto = rig.auto(AutoCloudflare::Allowed);
@@ -281,7 +283,7 @@ async fn the_switch_that_is_turned_between_two_zones_spares_the_second() {
     assert_eq!((rig.suppressed(), rig.told()), (vec!["under-attack".to_owned()], 1));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn the_switch_that_is_turned_between_two_ends_leaves_the_second_in_force() {
     let rig = Rig::new(2);
     prepare(&rig, Path::Back).await;
