@@ -66,7 +66,7 @@ fn an_armed_client_is_defended_after_two_looks_and_what_was_made_ends_by_an_oper
     assert_eq!(ours.len(), 1);
     let lease = cloud.open_leases().pop().expect("a lease");
     assert!(!lease.is_approved() && lease.id == ours[0].0);
-    cloud.told("⚡ automatic (flood-xmlrpc)");
+    cloud.plane.expect("⚡ automatic (flood-xmlrpc)\n✓ in force acme cf-targeted-block: block 2 addresses");
 
     // It is one lease as any other: restored by hand, and disarmed it doesn't come back.
     found.lock().expect("no panic").clear();
@@ -158,8 +158,8 @@ fn what_does_not_help_is_escalated_and_what_the_log_only_remembers_is_not() {
 fn under_attack_mode_comes_at_once_by_policy_and_one_host_that_answers_is_enough() {
     let mut cloud = Cloud::new();
     cloud.plane.set("SECMON_CF_AUTO_POLICY", "under-attack");
-    let mut site = cloud.plane.site("acme", "web1", OPERATIONS);
-    let _unreachable = cloud.plane.another_site("acme", "web2", OPERATIONS);
+    let mut site = cloud.plane.site("acme", "web1", &["restart-php"]);
+    let _unreachable = cloud.plane.another_site("acme", "web2", &["restart-web"]);
     let (agent, _found) = finding(&cloud, &mut site, confirmed());
     let zone = zone_id(1);
     let high = NewZone { security_level: "high".to_owned(), ..NewZone::new(&zone, "acme.example") };
@@ -170,6 +170,7 @@ fn under_attack_mode_comes_at_once_by_policy_and_one_host_that_answers_is_enough
     until("under-attack mode", || (cloud.cloudflare.security_level(&zone) == "under_attack").then_some(()));
     assert!(looks(&agent) >= 2);
     assert_eq!(cloud.ours(&zone, CUSTOM).len(), 0);
+    cloud.plane.expect("⚡ automatic (flood-xmlrpc)\n✓ in force acme cf-under-attack");
     let answer = cloud.approve("disable-cf-auto", "acme");
     assert!(answer.contains("✓ disarmed"), "{answer}");
     assert_eq!(cloud.cloudflare.security_level(&zone), "under_attack", "disarming puts nothing back");
