@@ -63,6 +63,7 @@ fn help(door: &Door) -> Reply {
         .text("/cf <client> shows what is in force at Cloudflare, and whether floods are answered without asking.\n")
         .text("/whoami shows your id.\n\nActions: ")
         .text(actions.join(", "))
+        .text("\n\nThe ones with cf- stop at Cloudflare what the newest /diag measured, for hours; cf-restore puts them back.")
 }
 
 fn clients(door: &Door) -> Result<Reply, StoreError> {
