@@ -70,7 +70,7 @@ pub(crate) struct GateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BaselineArgs {
-    /// Write today's sizes into size-report/baseline.json, the README's table and size-report/sizes.svg
+    /// Write today's sizes into size-report/baseline.json, the READMEs' tables and size-report/sizes.svg
     #[arg(long)]
     pub(crate) update: bool,
 

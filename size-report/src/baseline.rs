@@ -28,6 +28,9 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
     /// The parts, by name; they explain a change, only `bytes` is gated.
     pub(crate) parts: BTreeMap<String, u64>,
+    /// What the diagnostics add, by what they look at; not gated either.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) areas: BTreeMap<String, u64>,
 }
 
 /// Why text is no baseline.
@@ -59,7 +62,8 @@ impl Baseline {
     /// Takes over what was weighed now. Targets that weren't built keep their figures.
     pub(crate) fn update(&mut self, triple: &str, weight: &Weight) {
         let parts = weight.parts.iter().map(|part| (part.name.clone(), part.bytes)).collect();
-        self.targets.insert(triple.into(), Entry { bytes: weight.bytes, parts });
+        let areas = weight.areas.iter().map(|area| (area.name.into(), area.bytes)).collect();
+        self.targets.insert(triple.into(), Entry { bytes: weight.bytes, parts, areas });
     }
 }
 

@@ -1,6 +1,7 @@
 //! `cargo size-report`: what the agent weighs, per target, section and crate, against its budget; whether a
 //! change may go in; and whether a binary is what a released one must be.
 
+mod area;
 mod args;
 mod baseline;
 mod check;

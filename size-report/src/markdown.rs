@@ -1,5 +1,6 @@
 //! The report as Markdown: the comment under a pull request, and the README's table.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
 use crate::baseline::Baseline;
@@ -42,6 +43,34 @@ pub(crate) fn baseline_table(targets: &[Target], baseline: &Baseline) -> Result<
     });
     rows_of(&mut out, rows)?;
     Ok(out)
+}
+
+/// What the diagnostics add on each target, by what they look at, of the checked-in sizes.
+pub(crate) fn areas_table(targets: &[Target], baseline: &Baseline) -> Result<String, fmt::Error> {
+    let mut out = String::new();
+    let divided: Vec<_> = targets
+        .iter()
+        .filter_map(|target| Some((target, &baseline.targets.get(&target.triple)?.areas)))
+        .filter(|(_, areas)| !areas.is_empty())
+        .collect();
+    let names: BTreeSet<&String> = divided.iter().flat_map(|(_, areas)| areas.keys()).collect();
+    let mut row = |name: &str, cells: &mut dyn Iterator<Item = String>| {
+        let cells: Vec<String> = cells.collect();
+        writeln!(out, "| {} | {} |", cell(name), cells.join(" | "))
+    };
+    row("area", &mut divided.iter().map(|(target, _)| machine(&target.triple)))?;
+    row("---", &mut divided.iter().map(|_| "---:".into()))?;
+    let bytes = |areas: &BTreeMap<String, u64>, name: &str| areas.get(name).copied().unwrap_or(0);
+    for name in names {
+        row(name, &mut divided.iter().map(|(_, areas)| grouped(bytes(areas, name))))?;
+    }
+    row("together", &mut divided.iter().map(|(_, areas)| grouped(areas.values().sum())))?;
+    Ok(out)
+}
+
+/// What tells a target from the others of the table.
+fn machine(triple: &str) -> String {
+    cell(triple.split('-').next().unwrap_or(triple))
 }
 
 fn rows_of<'a>(
@@ -132,6 +161,7 @@ fn detail(out: &mut String, target: &Weighed) -> fmt::Result {
             row.change.map(signed).unwrap_or_default(),
         )?;
     }
+    areas(out, target)?;
     if !target.symbols.is_empty() {
         writeln!(out, "\n| function or constant | of | bytes |\n| --- | --- | ---: |")?;
     }
@@ -143,6 +173,20 @@ fn detail(out: &mut String, target: &Weighed) -> fmt::Result {
     let sections: Vec<String> =
         sections.map(|section| format!("`{}` {}", cell(&section.name), grouped(section.bytes))).collect();
     writeln!(out, "\nSections: {}\n\n</details>\n", sections.join(", "))
+}
+
+fn areas(out: &mut String, target: &Weighed) -> fmt::Result {
+    if target.areas.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n| of these, the diagnostics' own | bytes | code | data |")?;
+    writeln!(out, "| --- | ---: | ---: | ---: |")?;
+    for area in &target.areas {
+        let (bytes, code, data) = (grouped(area.bytes), grouped(area.code), grouped(area.data));
+        writeln!(out, "| {} | {bytes} | {code} | {data} |", cell(area.name))?;
+    }
+    let sum = target.areas.iter().map(|area| area.bytes).sum();
+    writeln!(out, "| together | {} | | |", grouped(sum))
 }
 
 /// Text that can't end a cell or a code span early.

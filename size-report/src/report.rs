@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use crate::area::AreaSize;
 use crate::baseline::Baseline;
 use crate::dependencies::Difference;
 use crate::numbers::distance;
@@ -38,6 +39,7 @@ pub(crate) struct Weighed {
     pub(crate) baseline: Option<Change>,
     pub(crate) sections: Vec<SectionSize>,
     pub(crate) parts: Vec<ChangedPart>,
+    pub(crate) areas: Vec<AreaSize>,
     pub(crate) symbols: Vec<Named>,
     pub(crate) note: Option<String>,
 }
@@ -101,6 +103,7 @@ impl Weighed {
                 .map(|entry| Change { bytes: entry.bytes, change: distance(weight.bytes, entry.bytes) }),
             sections: weight.sections,
             parts: parts.collect(),
+            areas: weight.areas,
             symbols: weight.symbols,
             note: weight.note,
         }

@@ -186,6 +186,7 @@ fn baseline(workspace: &Workspace, args: &BaselineArgs, out: &mut impl Write) ->
         baseline.dependencies = workspace.dependencies()?;
         workspace.write_baseline(&baseline)?;
         workspace.write_readme_table(&markdown::baseline_table(&table, &baseline)?)?;
+        workspace.write_areas_table(&markdown::areas_table(&table, &baseline)?)?;
         for triple in &built.missing {
             writeln!(out, "{triple}: not built, keeps its figures")?;
         }

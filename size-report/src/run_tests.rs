@@ -6,6 +6,7 @@ use clap::Parser;
 
 use super::*;
 use crate::fixture::Fixture;
+use crate::workspace::{OWN_README, README as ROOT_README};
 
 const TRIPLE: &str = "x86_64-unknown-linux-musl";
 const OTHER: &str = "i686-unknown-linux-musl";
@@ -35,7 +36,9 @@ impl Checkout {
         let table = format!("rust = \"1\"\nzig = \"1\"\n{}{}", row(TRIPLE), row(OTHER));
         std::fs::write(root.join("cross/targets.toml"), table).unwrap();
         std::fs::write(root.join("agent-min/dependencies.txt"), "ring\n").unwrap();
-        std::fs::write(root.join("README.md"), README).unwrap();
+        for name in [ROOT_README, OWN_README] {
+            std::fs::write(root.join(name), README).unwrap();
+        }
         let workspace = Workspace::find(root).unwrap();
         let checkout = Self { directory, workspace };
         checkout.git(&["init", "--quiet"]);
@@ -61,7 +64,10 @@ impl Checkout {
         std::fs::create_dir_all(&directory).unwrap();
         let bytes = Fixture { text, ..Fixture::default() }.build();
         std::fs::write(directory.join("secmon-agent"), bytes).unwrap();
-        let functions = vec![("_RNvCs1_12secmon_agent4main", object::elf::STT_FUNC, false, 0, 64)];
+        let functions = vec![
+            ("_RNvCs1_12secmon_agent4main", object::elf::STT_FUNC, false, 0, 64),
+            ("_RNvNtCs1_11secmon_diag5flood5check", object::elf::STT_FUNC, false, 64, 48),
+        ];
         let bytes = Fixture { text, functions, ..Fixture::default() }.build();
         std::fs::write(directory.join("secmon-agent.symbols"), bytes).unwrap();
     }
@@ -129,6 +135,14 @@ fn every_format_names_the_target_its_bytes_and_its_crates() {
         let (_, said) = checkout.run(&format!("--format {format}")).unwrap();
         assert!(said.contains(TRIPLE) && said.contains("secmon_agent"), "{format}: {said}");
     }
+    for (format, row) in [
+        ("text", "  flood                                            48         48          0\n"),
+        ("markdown", "| flood | 48 | 48 | 0 |\n"),
+        ("json", "\"name\": \"flood\","),
+    ] {
+        let (_, said) = checkout.run(&format!("--format {format}")).unwrap();
+        assert!(said.contains(row), "{format}: {said}");
+    }
     let (_, brief) = checkout.run("--format markdown --brief").unwrap();
     assert_eq!(brief.lines().count(), 3, "{brief}");
 }
@@ -155,6 +169,8 @@ fn the_json_is_what_the_readme_documents() {
         target["baseline"]["change"].as_i64(),
         Some(bytes - target["baseline"]["bytes"].as_i64().unwrap())
     );
+    let area = serde_json::json!([{"name": "flood", "code": 48, "data": 0, "bytes": 48}]);
+    assert_eq!(target["areas"], area);
     let sum: i64 = target["parts"].as_array().unwrap().iter().filter_map(|part| part["bytes"].as_i64()).sum();
     assert_eq!(sum, bytes);
 }
@@ -172,12 +188,12 @@ fn check_says_each_property_and_fails_on_a_binary_with_symbols() {
 }
 
 #[test]
-fn an_update_makes_the_readmes_table_and_the_picture_once_all_targets_are_built() {
+fn an_update_makes_the_readmes_tables_and_the_picture_once_all_targets_are_built() {
     let checkout = Checkout::new();
     let picture = checkout.directory.path().join("size-report/sizes.svg");
     checkout.build(50_000);
     checkout.update();
-    let readme = checkout.workspace.readme().unwrap();
+    let readme = checkout.workspace.text(ROOT_README).unwrap();
     let bytes = checkout.workspace.baseline().unwrap().targets[TRIPLE].bytes;
     assert!(
         readme.contains(&format!("| `{TRIPLE}` | `x` | any | {} | 100,000 |", grouped(bytes))),
@@ -187,6 +203,8 @@ fn an_update_makes_the_readmes_table_and_the_picture_once_all_targets_are_built(
         readme.starts_with("before\n") && readme.ends_with("after\n") && !readme.contains("old"),
         "{readme}"
     );
+    let own = checkout.workspace.text(OWN_README).unwrap();
+    assert!(own.contains("| area | x86_64 |\n| --- | ---: |\n| flood | 48 |\n| together | 48 |\n"), "{own}");
     assert!(!picture.exists(), "a picture of half of them would mislead");
 
     let both = checkout.workspace.artefacts();
@@ -204,17 +222,20 @@ fn an_update_makes_the_readmes_table_and_the_picture_once_all_targets_are_built(
 }
 
 #[test]
-fn the_readmes_table_is_the_baselines() {
+fn the_readmes_tables_are_the_baselines() {
     let workspace = Workspace::find(env!("CARGO_MANIFEST_DIR").as_ref()).unwrap();
     let (targets, baseline) = (workspace.targets().unwrap(), workspace.baseline().unwrap());
     for target in &targets {
         assert!(baseline.targets.contains_key(&target.triple), "{} is not in the baseline", target.triple);
     }
     let table = markdown::baseline_table(&targets, &baseline).unwrap();
-    let readme = workspace.readme().unwrap();
-    let current = markdown::replace_table(&readme, &table).unwrap() == readme;
-    assert!(
-        current,
-        "README.md shows other sizes than baseline.json; run `cargo size-report baseline --update`"
-    );
+    let areas = markdown::areas_table(&targets, &baseline).unwrap();
+    for (name, table) in [(ROOT_README, table), (OWN_README, areas)] {
+        let readme = workspace.text(name).unwrap();
+        let current = markdown::replace_table(&readme, &table).unwrap() == readme;
+        assert!(
+            current,
+            "{name} shows other sizes than baseline.json; run `cargo size-report baseline --update`"
+        );
+    }
 }

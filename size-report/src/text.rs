@@ -78,6 +78,7 @@ fn detail(out: &mut String, target: &Weighed) -> fmt::Result {
             row.change.map(signed).unwrap_or_default(),
         )?;
     }
+    areas(out, target)?;
     if !target.symbols.is_empty() {
         writeln!(out, "  {:>11}  function or constant", "bytes")?;
     }
@@ -91,4 +92,17 @@ fn detail(out: &mut String, target: &Weighed) -> fmt::Result {
     let sections: Vec<String> =
         sections.map(|section| format!("{} {}", section.name, grouped(section.bytes))).collect();
     writeln!(out, "  sections: {}\n", sections.join(", "))
+}
+
+fn areas(out: &mut String, target: &Weighed) -> fmt::Result {
+    if target.areas.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "  {:<40}{:>11}{:>11}{:>11}", "of these, the diagnostics' own", "bytes", "code", "data")?;
+    for area in &target.areas {
+        let (bytes, code, data) = (grouped(area.bytes), grouped(area.code), grouped(area.data));
+        writeln!(out, "  {:<40}{bytes:>11}{code:>11}{data:>11}", area.name)?;
+    }
+    let sum = target.areas.iter().map(|area| area.bytes).sum();
+    writeln!(out, "  {:<40}{:>11}", "together", grouped(sum))
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::area::{self, AreaSize};
 use crate::image::{Image, Section, Symbol};
 use crate::owner::{Owner, Owners};
 
@@ -21,6 +22,8 @@ pub(crate) struct Weight {
     pub(crate) parts: Vec<Part>,
     /// Named code and constants, heaviest first; empty without symbols.
     pub(crate) symbols: Vec<Named>,
+    /// What the diagnostics add by what they look at, heaviest first; empty without symbols.
+    pub(crate) areas: Vec<AreaSize>,
     /// Why there is no division by crates, if there is none.
     pub(crate) note: Option<String>,
 }
@@ -200,6 +203,7 @@ fn divide(weight: &mut Weight, image: &Image, owners: &Owners) {
         })
         .collect();
     weight.symbols.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+    weight.areas = area::divide(&weight.symbols);
 }
 
 fn add(parts: &mut BTreeMap<Owner, (u64, u64)>, owner: Owner, code: bool, bytes: u64) {

@@ -13,7 +13,10 @@ pub(crate) const BASELINE: &str = "size-report/baseline.json";
 
 /// The picture of the checked-in sizes.
 const PICTURE: &str = "size-report/sizes.svg";
-const README: &str = "README.md";
+/// Where the table of targets is.
+pub(crate) const README: &str = "README.md";
+/// Where the table of the diagnostics' areas is.
+pub(crate) const OWN_README: &str = "size-report/README.md";
 const TABLE: &str = "cross/targets.toml";
 const DEPENDENCIES: &str = "agent-min/dependencies.txt";
 
@@ -34,7 +37,7 @@ pub(crate) enum WorkspaceError {
     Table { path: PathBuf, source: TableError },
     #[error("{path}: {source}")]
     Baseline { path: PathBuf, source: BaselineError },
-    #[error("{0}: the lines around the table of targets are missing (size-report/src/markdown.rs has them)")]
+    #[error("{0}: the lines around its table are missing (size-report/src/markdown.rs has them)")]
     NoTable(PathBuf),
     #[error("{path}: {source}")]
     Image { path: PathBuf, source: ImageError },
@@ -87,14 +90,23 @@ impl Workspace {
 
 /// What is checked in beside the baseline and shows the same sizes.
 impl Workspace {
-    pub(crate) fn readme(&self) -> Result<String, WorkspaceError> {
-        read_text(&self.root.join(README))
+    pub(crate) fn text(&self, name: &str) -> Result<String, WorkspaceError> {
+        read_text(&self.root.join(name))
     }
 
-    /// Puts the table where the README has one.
+    /// Puts the table of targets where the README has one.
     pub(crate) fn write_readme_table(&self, table: &str) -> Result<(), WorkspaceError> {
-        let path = self.root.join(README);
-        let text = replace_table(&self.readme()?, table);
+        self.write_table(README, table)
+    }
+
+    /// Puts the table of the diagnostics' areas where this program's README has one.
+    pub(crate) fn write_areas_table(&self, table: &str) -> Result<(), WorkspaceError> {
+        self.write_table(OWN_README, table)
+    }
+
+    fn write_table(&self, readme: &str, table: &str) -> Result<(), WorkspaceError> {
+        let path = self.root.join(readme);
+        let text = replace_table(&self.text(readme)?, table);
         write(&path, &text.ok_or_else(|| WorkspaceError::NoTable(path.clone()))?)
     }
 
