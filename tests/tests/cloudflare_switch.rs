@@ -22,7 +22,7 @@ fn approvals_work_while_the_switch_is_off_and_their_intents_say_that_they_overri
     cloud.client("acme");
     cloud.zone("acme", NewZone::new(&zone_id(1), "example.com"));
     cloud.plane.start();
-    let mut approve_all = |cloud: &mut Cloud, by: Option<&str>| {
+    let approve_all = |cloud: &mut Cloud, by: Option<&str>| {
         cloud.found("acme", &[login_flood()], 0);
         for (action, answer, overrides) in ACTIONS {
             let told = cloud.approve(action, "acme");

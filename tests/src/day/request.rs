@@ -99,7 +99,8 @@ fn written_time(at: u64) -> String {
 
 /// Days from the epoch to the first of a month.
 fn days_before(year: u64, month: usize) -> u64 {
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap =
+        |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let years: u64 = (1970..year).map(|year| 365 + u64::from(is_leap(year))).sum();
     let lengths = [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     years + lengths.iter().take(month).sum::<u64>()

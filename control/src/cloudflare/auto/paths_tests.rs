@@ -1,3 +1,5 @@
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
+
 //! Every way in which something changes without anybody asking, with the switch on, off, and turned at the worst moment.
 
 use secmon_fake_cloudflare::{DEFAULT_TOKEN, FakeCloudflare, Fault, NewZone, Options, Planned, Wait};

@@ -47,8 +47,8 @@ impl Leases {
     /// Looks at a zone's pages after a lease came into force there, and tells what it broke.
     pub(super) async fn look_after(self: Arc<Self>, lease: Lease, before: Vec<Seen>) {
         let Some(edge) = &self.edge else { return };
-        let pages = match self.managed(&lease.zone) {
-            Ok(zone) => pages(&zone.probes),
+        let pages = match self.probes_of(&lease.zone) {
+            Ok(probes) => pages(&probes),
             Err(error) => return tracing::warn!("lease {}: pages can't be looked at: {error}", lease.id),
         };
         if pages.is_empty() {

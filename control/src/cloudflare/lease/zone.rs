@@ -57,6 +57,11 @@ impl Leases {
         Ok(self.api.zone(row.zone, Arc::new(token)))
     }
 
+    /// What is looked at through the edge after a change in a zone.
+    pub(super) fn probes_of(&self, zone: &ZoneId) -> Result<Vec<Probe>, StoreError> {
+        Ok(probes(self.store.spared(zone)?))
+    }
+
     fn open(&self, row: ZoneRow) -> Result<Managed, ZoneError> {
         let token = self.vault.open(&row)?;
         let spared = self.store.spared(&row.zone)?;
@@ -67,13 +72,7 @@ impl Leases {
             id: row.zone,
             name: row.seen.name,
             plan: row.seen.plan,
-            probes: spared
-                .into_iter()
-                .filter_map(|spared| match spared {
-                    Spared::Probe(probe) => Some(probe),
-                    _ => None,
-                })
-                .collect(),
+            probes: probes(spared),
         })
     }
 
@@ -83,4 +82,12 @@ impl Leases {
             tracing::warn!("Cloudflare's networks can't be asked for, the known ones are taken: {error}");
         }
     }
+}
+
+fn probes(spared: Vec<Spared>) -> Vec<Probe> {
+    let probe = |spared| match spared {
+        Spared::Probe(probe) => Some(probe),
+        Spared::Range(_) | Spared::Path(_) | Spared::Origin(_) => None,
+    };
+    spared.into_iter().filter_map(probe).collect()
 }
