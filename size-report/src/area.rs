@@ -40,8 +40,8 @@ const SYSTEM: &str = "system";
 const TLS: &str = "tls";
 const WEB: &str = "web";
 
-/// Every module of the diagnostics, and some functions of a module's root, and whose they are. Of several rows that fit the
-/// longest counts. What serves more than one area is shared.
+/// Every module of the diagnostics, and a function that its directory's root has taken in, and whose they are. Of
+/// several rows that fit the longest counts. What serves more than one area is shared.
 const ROWS: &[(&str, &str)] = &[
     ("secmon_agent::areas", PROCESS),
     ("secmon_agent::diagnostics", PROCESS),

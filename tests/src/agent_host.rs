@@ -412,8 +412,10 @@ pub fn agent_binary() -> PathBuf {
 /// `SECMON_BIN_DIR/<name>`, or the one in the target directory that this test was built into.
 pub fn binary(name: &str) -> PathBuf {
     let beside = || {
-        let test = std::env::current_exe().expect("a path of this program");
-        test.ancestors().nth(2).expect("target/debug/deps/test").to_path_buf()
+        let program = std::env::current_exe().expect("a path of this program");
+        // Tests are one directory below the programs.
+        let beside = program.ancestors().skip(1).find(|path| !path.ends_with("deps"));
+        beside.expect("target/debug/deps/test, or target/release/figures").to_path_buf()
     };
     let binary = std::env::var_os("SECMON_BIN_DIR").map_or_else(beside, PathBuf::from).join(name);
     assert!(binary.is_file(), "{} is missing; build it with: cargo build --workspace", binary.display());

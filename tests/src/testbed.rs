@@ -190,6 +190,7 @@ impl Drop for Testbed {
 
 /// Where the program of the tests was built.
 fn target_directory() -> PathBuf {
-    let test = std::env::current_exe().expect("a path of this program");
-    test.ancestors().nth(3).expect("target/debug/deps/test").to_path_buf()
+    let program = std::env::current_exe().expect("a path of this program");
+    let programs = program.ancestors().skip(1).find(|path| !path.ends_with("deps"));
+    programs.and_then(Path::parent).expect("target/debug/deps/test, or target/release/figures").to_path_buf()
 }

@@ -1,16 +1,18 @@
 //! `cargo figures`: the figures of the README's benchmark section, each beside something measured in the same
-//! run. Nothing is asserted: a figure that depends on the machine is no test.
+//! run. Nothing is asserted: a figure that depends on the machine is no test. `cargo figures diagnostics`
+//! measures these alone.
 
 mod agent;
 mod approvals;
 mod audit;
+mod diagnostics;
 mod sizes;
 mod stage;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 
 fn main() -> ExitCode {
     match run() {
@@ -23,10 +25,17 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let stage = stage::Stage::set()?;
+    let programs = std::env::current_exe()?.parent().context("no directory")?.to_owned();
+    match std::env::args().nth(1).as_deref() {
+        None => {}
+        Some("diagnostics") => return diagnostics::measure(&programs),
+        Some(other) => bail!("{other} can't be measured alone; `diagnostics` can"),
+    }
+    let stage = stage::Stage::set(&programs)?;
     approvals::measure(&stage)?;
     agent::measure(&stage)?;
     audit::measure(&stage)?;
+    diagnostics::measure(&programs)?;
     sizes::measure(&stage)
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -15,10 +15,10 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn set() -> Result<Self> {
-        let programs = std::env::current_exe()?.parent().context("no directory")?.to_owned();
+    /// With the programs of this directory.
+    pub(crate) fn set(programs: &Path) -> Result<Self> {
         // Beside the programs, so that the disk measured is the one that is built on, not a memory disk.
-        let directory = tempfile::Builder::new().prefix("figures-").tempdir_in(&programs)?;
+        let directory = tempfile::Builder::new().prefix("figures-").tempdir_in(programs)?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let path = |name: &str| directory.path().join(name).display().to_string();
         let secmon = |args: &[&str]| -> Result<()> {
@@ -52,10 +52,10 @@ impl Stage {
             "--out",
             &path("bundle"),
         ])?;
-        let agent_program = released_agent(&programs).unwrap_or_else(|| programs.join("secmon-agent"));
+        let agent_program = released_agent(programs).unwrap_or_else(|| programs.join("secmon-agent"));
         println!("agent: {}", agent_program.display());
         let agent = start_agent(&agent_program, &path("bundle/agent.json"))?;
-        Ok(Self { programs, directory, address, agent })
+        Ok(Self { programs: programs.to_owned(), directory, address, agent })
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -72,7 +72,7 @@ impl Drop for Stage {
 }
 
 /// The agent as it is released, if `cross/build` has made it for this machine.
-fn released_agent(programs: &std::path::Path) -> Option<PathBuf> {
+pub(crate) fn released_agent(programs: &Path) -> Option<PathBuf> {
     let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
     let agent = programs.parent()?.join("cross").join(triple).join("secmon-agent");
     agent.is_file().then_some(agent)
