@@ -1,5 +1,8 @@
 //! Mitigations of more than one change: several zones of a client, and addresses that don't fit in one rule.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use secmon_fake_cloudflare::{Edit, FakeCloudflare, Fault, NewZone, Options, Plan, Planned, Token};
 use secmon_tests::plane::cloudflare::{CUSTOM, Cloud, flood, login_flood, token_of, zone_id};
 use secmon_wire::diag::FindingId;
@@ -164,5 +167,45 @@ fn what_is_in_force_is_put_back_whatever_is_protected_by_then() {
     let answer = cloud.approve("cf-restore", "acme");
     assert!(answer.starts_with("✓ restored acme\n"), "{answer}");
     assert_eq!((cloud.ours(&zone, CUSTOM).len(), ours(&cloud.cloudflare, &zone).len()), (0, 0));
+    cloud.finish();
+}
+
+/// A thousand rules of others, made by one request: the stand-in would hold each of many to the specification.
+fn fill(cloud: &Cloud, zone: &str) {
+    let rule = json!({"action": "block", "expression": "(http.request.uri.path eq \"/old-backup.zip\")"});
+    let body =
+        json!({"name": "default", "kind": "zone", "phase": CUSTOM, "rules": vec![rule; 1_000]}).to_string();
+    let token = token_of(zone);
+    let mut stream = TcpStream::connect(cloud.cloudflare.addr()).expect("a connection");
+    let head = format!(
+        "POST /client/v4/zones/{zone}/rulesets HTTP/1.1\r\nHost: api\r\nConnection: close\r\nAuthorization: Bearer \
+         {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all([head.as_bytes(), body.as_bytes()].concat().as_slice()).expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:.200}");
+}
+
+#[test]
+fn a_thousand_rules_are_all_that_enterprise_has_room_for() {
+    let mut cloud =
+        Cloud::facing(Options { zones: Vec::new(), tokens: Vec::new(), spec: None, ..Options::default() });
+    let zone = |number| NewZone::new(&zone_id(number), "acme.example").on(Plan::Enterprise);
+    cloud.crowd(vec![("acme".to_owned(), zone(1))]);
+    fill(&cloud, &zone_id(1));
+    let before = cloud.cloudflare.rules(&zone_id(1), CUSTOM);
+    assert_eq!(before.len(), 1_000);
+    cloud.found("acme", &[login_flood()], 0);
+    cloud.plane.start();
+    for action in ["cf-targeted-block", "cf-pattern-block", "cf-managed-challenge"] {
+        let answer = cloud.approve(action, "acme");
+        let why = "acme.example: 1000 of 1000 rules of this kind are in use; remove one first";
+        assert!(answer.starts_with(&format!("✗ rejected acme {action}: {why}")), "{answer}");
+    }
+    let answer = cloud.approve("cf-rate-limit", "acme");
+    assert!(answer.starts_with("✓ in force acme cf-rate-limit: "), "{answer}");
+    assert_eq!(cloud.cloudflare.rules(&zone_id(1), CUSTOM), before);
     cloud.finish();
 }
