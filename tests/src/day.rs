@@ -29,9 +29,9 @@ use request::recorded;
 /// What an agent reads of a log.
 const SPAN_S: u64 = 7_200;
 /// How long the site is looked at after its last visit.
-const AFTER_S: u64 = 3_600;
+const AFTER_S: u64 = 1_800;
 /// Changes of mind in an hour, as it is without a setting.
-const FLIPS: usize = 2;
+const FLIPS: usize = 4;
 
 /// Visits of a site.
 #[derive(Debug)]
