@@ -94,6 +94,9 @@ fn harmless_floods_matter_while_they_are_there_and_scans_never() {
     assert_eq!(weigh(&mut news, &[harmless(FindingId::FloodSearch, NOW - 600)], NOW), Seen::Suspicious);
     assert_eq!(weigh(&mut news, &[harmless(FindingId::FloodSearch, NOW - 601)], NOW), Seen::Quiet);
     assert_eq!(weigh(&mut news, &[harmless(FindingId::Scan404, NOW)], NOW), Seen::Quiet);
+    // What isn't worse than usual there keeps the action that would fit.
+    let usual = Finding { severity: Severity::Info, ..flood(900, NOW) };
+    assert_eq!(weigh(&mut news, &[usual], NOW), Seen::Suspicious);
 }
 
 #[test]
