@@ -124,12 +124,17 @@ impl Rig {
         (zones, open.iter().map(|lease| (lease.id, lease.state, lease.expires)).collect())
     }
 
-    /// The ways that the audit log says were suppressed.
-    fn suppressed(&self) -> Vec<String> {
+    /// The audit records of one kind.
+    fn records(&self, event: &str) -> Vec<Value> {
         let log = std::fs::read_to_string(self.directory.path().join("audit.jsonl")).expect("a log");
         let records = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-        let of_it = records.filter(|record| record["event"] == "auto-suppressed");
-        of_it.map(|record| record["path"].as_str().expect("a path").to_owned()).collect()
+        records.filter(|record| record["event"] == event).collect()
+    }
+
+    /// The ways that the audit log says were suppressed.
+    fn suppressed(&self) -> Vec<String> {
+        let records = self.records("auto-suppressed");
+        records.iter().map(|record| record["path"].as_str().expect("a path").to_owned()).collect()
     }
 
     /// How often operators were told of the switch.
@@ -219,14 +224,14 @@ async fn no_way_is_gone_while_the_switch_is_off_and_each_is_recorded_and_told_on
         for path in ALL {
             let rig = Rig::new(1);
             prepare(&rig, path).await;
-            let (before, asked) = (rig.state(), rig.cloudflare.changes().len());
+            let (before, asked) = (rig.state(), rig.cloudflare.requests().len());
             let auto = rig.switched_off(off);
             let mut watched = armed(&auto);
             for _ in 0..3 {
                 go(&auto, &mut watched, path).await;
             }
             assert_eq!(rig.state(), before, "{path:?} {off:?}");
-            assert_eq!(rig.cloudflare.changes().len(), asked, "{path:?} {off:?}");
+            assert_eq!(rig.cloudflare.requests().len(), asked, "{path:?} {off:?}");
             assert_eq!((rig.suppressed(), rig.told()), (vec![path.as_str().to_owned()], 1), "{off:?}");
             // The neighbour: the same with the switch on.
             let auto = rig.on_again();
@@ -262,6 +267,7 @@ async fn the_switch_that_is_turned_after_planning_stops_the_change_and_leaves_no
             rig.turn_off();
         });
         assert_eq!((rig.cloudflare.changes().len(), rig.state().1), (0, vec![]), "{path:?}");
+        assert_eq!(rig.records("intent"), Vec::<Value>::new(), "{path:?}");
         assert_eq!((rig.suppressed(), rig.told()), (vec![path.as_str().to_owned()], 1));
         assert_eq!(watched.ladder.level(), Level::Off);
     }
