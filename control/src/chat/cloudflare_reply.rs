@@ -12,8 +12,8 @@ use crate::cloudflare::{Change, Collateral, Lease, LeaseId, Managed, Outcome, Si
 use crate::dispatch::now;
 use crate::store::PendingRow;
 
-/// Of an expression, at most so much is shown; the audit log has it whole.
-const EXPRESSION_MAX: usize = 700;
+/// What of one message may be expressions, so that the rest of it has room; the audit log has them whole.
+const EXPRESSIONS_MAX: usize = 3_000;
 
 impl Reply {
     /// Cloudflare was asked and hasn't answered yet.
@@ -24,6 +24,7 @@ impl Reply {
     /// What came of mitigations: one lease for each zone.
     pub fn mitigated(done: &[(Lease, Outcome, bool)]) -> Self {
         let mut reply = Self::new();
+        let room = EXPRESSIONS_MAX.checked_div(done.len()).unwrap_or(EXPRESSIONS_MAX);
         for (at, (lease, outcome, renewed)) in done.iter().enumerate() {
             if at > 0 {
                 reply = reply.text("\n\n");
@@ -35,7 +36,7 @@ impl Reply {
                     .text(format!("{head}: "))
                     .code(&lease.said)
                     .text(format!(", {}", for_how_long(lease))),
-                Outcome::Done => in_force(reply.bold("✓ in force").text(head), lease),
+                Outcome::Done => in_force(reply.bold("✓ in force").text(head), lease, room),
                 Outcome::Failed(why) => {
                     reply.bold("✗ failed").text(format!("{head} on {}: ", lease.zone_name)).code(why)
                 }
@@ -189,18 +190,19 @@ impl Reply {
     }
 }
 
-fn in_force(reply: Reply, lease: &Lease) -> Reply {
+/// A lease in force, with its expressions as far as there is room.
+fn in_force(reply: Reply, lease: &Lease, room: usize) -> Reply {
     let mut reply = reply.text(": ").code(&lease.said).text(format!(", {}.", for_how_long(lease)));
     for held in &lease.held {
         if held.change == Change::UnderAttack {
             reply.note("Apps, webhooks and monitors can't pass it, on protected paths either.");
         }
         if let Change::Rule { rule, .. } = &held.change {
-            let mut shown: String = rule.expression.chars().take(EXPRESSION_MAX).collect();
+            let mut shown: String = rule.expression.chars().take(room).collect();
             if shown.len() < rule.expression.len() {
                 shown.push('…');
             }
-            reply = reply.text("\n").code(shown);
+            reply = reply.folded(shown);
         }
     }
     reply.button("Put it back", format!("/prepare cf-restore {}", lease.client))

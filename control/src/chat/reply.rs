@@ -45,6 +45,8 @@ pub enum Part {
     Code(String),
     /// A line to tap and copy.
     Block(String),
+    /// A long value, shown whole only to who asks for it.
+    Folded(String),
 }
 
 impl Reply {
@@ -76,6 +78,12 @@ impl Reply {
         let line = line.into();
         self.parts.push(Part::Block(line.clone()));
         self.copy = Some(line);
+        self
+    }
+
+    /// Adds a long value on lines of its own, shown whole only to who asks for it.
+    pub fn folded(mut self, text: impl Into<String>) -> Self {
+        self.parts.push(Part::Folded(text.into()));
         self
     }
 
@@ -147,7 +155,7 @@ impl Reply {
     pub fn units(&self) -> usize {
         let units = |part: &Part| match part {
             Part::Text(text) | Part::Bold(text) | Part::Code(text) => text.encode_utf16().count(),
-            Part::Block(text) => text.encode_utf16().count().saturating_add(1),
+            Part::Block(text) | Part::Folded(text) => text.encode_utf16().count().saturating_add(1),
         };
         self.parts.iter().map(units).fold(0, usize::saturating_add)
     }
@@ -162,6 +170,7 @@ impl Reply {
                 Part::Bold(text) => ("<b>", text, "</b>"),
                 Part::Code(text) => ("<code>", text, "</code>"),
                 Part::Block(text) => ("\n<pre>", text, "</pre>"),
+                Part::Folded(text) => ("\n<blockquote expandable><code>", text, "</code></blockquote>"),
             };
             let cut = cut(text, left);
             left = left.saturating_sub(cut.encode_utf16().count());
@@ -182,7 +191,7 @@ impl Reply {
         for part in &self.parts {
             match part {
                 Part::Text(text) | Part::Bold(text) | Part::Code(text) => out.push_str(text),
-                Part::Block(text) => {
+                Part::Block(text) | Part::Folded(text) => {
                     out.push('\n');
                     out.push_str(text);
                 }

@@ -113,6 +113,7 @@ pub(super) fn cut(line: Line, limit: usize) -> Line {
                 Part::Bold(_) => Part::Bold(beginning),
                 Part::Code(_) => Part::Code(beginning),
                 Part::Block(_) => Part::Block(beginning),
+                Part::Folded(_) => Part::Folded(beginning),
             });
         }
         break;
@@ -123,7 +124,9 @@ pub(super) fn cut(line: Line, limit: usize) -> Line {
 
 fn text(part: &Part) -> &str {
     match part {
-        Part::Text(text) | Part::Bold(text) | Part::Code(text) | Part::Block(text) => text,
+        Part::Text(text) | Part::Bold(text) | Part::Code(text) | Part::Block(text) | Part::Folded(text) => {
+            text
+        }
     }
 }
 
