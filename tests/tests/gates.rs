@@ -79,7 +79,7 @@ fn refused(plane: &mut Plane, gate: &Gate, action: ActionId, context: &str) {
         }
     }
     // What was refused before the claim has used up neither nonce nor code. What was used up is replaced.
-    let claimed = matches!(gate.verdict, Verdict::Rejection("not-offered" | "not-listed", ..));
+    let claimed = matches!(gate.verdict, Verdict::Rejection("no-zone" | "not-offered" | "not-listed", ..));
     if claimed || matches!(gate.verdict, Verdict::Rejection("nonce-replay", ..)) {
         neighbour.nonce = nonce();
     }
@@ -90,12 +90,16 @@ fn refused(plane: &mut Plane, gate: &Gate, action: ActionId, context: &str) {
     passes(plane, operator, &neighbour, context);
 }
 
-/// The line goes through every gate up to the look for a host, which its client doesn't have.
+/// The line goes through every gate up to the look for a host or a zone, which its client doesn't have.
 fn passes(plane: &mut Plane, operator: i64, line: &Line, context: &str) {
+    let (reason, words) = if OPERATIONS.contains(&line.action.as_str()) {
+        ("not-offered", "no server of this client offers this action")
+    } else {
+        ("no-zone", "this client has no zone at Cloudflare; `secmon cloudflare add` makes one known")
+    };
     let answer = plane.ask(operator, line).text().to_owned();
-    let expected = format!("✗ rejected idle {}: no server of this client offers this action", line.action);
-    assert_eq!(answer, expected, "{context}: {line}");
-    assert_rejected(plane, operator, line, "not-offered", Read::All, context);
+    assert_eq!(answer, format!("✗ rejected idle {}: {words}", line.action), "{context}: {line}");
+    assert_rejected(plane, operator, line, reason, Read::All, context);
 }
 
 /// The one new record is a rejection of this line for this reason.

@@ -46,6 +46,7 @@ const ALWAYS: fn(Totp, ActionId) -> bool = |_, _| true;
 const WITH_CODES: fn(Totp, ActionId) -> bool = |totp, _| matches!(totp, Totp::On);
 const WITHOUT_CODES: fn(Totp, ActionId) -> bool = |totp, _| matches!(totp, Totp::Off);
 const ON_A_HOST: fn(Totp, ActionId) -> bool = |_, action| is_on_a_host(action);
+const AT_CLOUDFLARE: fn(Totp, ActionId) -> bool = |_, action| !is_on_a_host(action);
 
 const fn gate(name: &'static str, flaw: fn(&mut Plane, &mut Case), verdict: Verdict) -> Gate {
     Gate { name, applies: ALWAYS, flaw, verdict }
@@ -152,10 +153,17 @@ pub(crate) const GATES: &[Gate] = &[
     late("nonce used before", ALWAYS, use_the_nonce, "nonce-replay", "replay: this nonce was used before"),
     late(
         "client without hosts",
-        ALWAYS,
+        ON_A_HOST,
         |_, c| c.line.client = "idle".to_owned(),
         "not-offered",
         "no server of this client offers this action",
+    ),
+    late(
+        "client without a zone",
+        AT_CLOUDFLARE,
+        |_, c| c.line.client = "idle".to_owned(),
+        "no-zone",
+        "this client has no zone at Cloudflare",
     ),
     late(
         "manifest without the action",

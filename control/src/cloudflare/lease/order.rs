@@ -69,6 +69,7 @@ pub struct Automatic<'a> {
 impl Leases {
     /// Does what an approval asks for.
     pub async fn approve(self: &Arc<Self>, claimed: &Claimed) -> Result<Told, Reason> {
+        self.has_a_zone(claimed.client())?;
         let told = match claimed.action() {
             ActionId::CfRestore => self.restore(claimed).await?,
             ActionId::EnableCfAuto => self.enable(claimed).await?,
@@ -77,6 +78,15 @@ impl Leases {
         };
         self.changed.notify_waiters();
         Ok(told)
+    }
+
+    /// Whether there is anything at Cloudflare that an approval for this client could be about.
+    fn has_a_zone(&self, client: &ClientId) -> Result<(), Reason> {
+        let unavailable = |error: StoreError| Reason::StoreUnavailable(error.to_string());
+        let no_zone = self.store.zones_of(client).map_err(unavailable)?.is_empty();
+        let armed = self.store.armed().map_err(unavailable)?;
+        // Whoever is armed can be disarmed, also without a zone.
+        if no_zone && armed.iter().all(|row| row.client != *client) { Err(Reason::NoZone) } else { Ok(()) }
     }
 
     async fn mitigate(self: &Arc<Self>, claimed: &Claimed) -> Result<Told, Reason> {

@@ -40,7 +40,9 @@ pub(crate) const WEB_SERVER: &[Fault] = &[
     fault(
         "web-apache-maxworkers",
         "printf '%s 5\\n' ThreadsPerChild MaxRequestWorkers MaxSpareThreads >/etc/apache2/conf-enabled/fault.conf; \
-         systemctl restart apache2; systemd-run -q --collect --unit fault crowd; \
+         systemctl restart apache2; \
+         until [ $(ps -o etimes= -C apache2 | sort -n | tail -n 1) -gt 2 ]; do :; done; \
+         systemd-run -q --collect --unit fault crowd; \
          until grep -q 'reached MaxRequestWorkers' /var/log/apache2/error.log; do :; done",
         "systemctl stop fault; rm /etc/apache2/conf-enabled/fault.conf; systemctl restart apache2",
     ),
