@@ -234,6 +234,9 @@ pub fn apache(line: &str) -> Option<Said<'_>> {
     apache_message(code, message, errno, level.ends_with(":emerg"))
 }
 
+/// What Apache's library has for an error number where a connection ended.
+const END_OF_FILE: u64 = 70014;
+
 fn apache_message<'a>(code: &str, message: &'a str, errno: u64, emergency: bool) -> Option<Said<'a>> {
     match (code, errno) {
         (_, 24) => Some(Said::NoHandles),
@@ -260,7 +263,8 @@ fn apache_message<'a>(code: &str, message: &'a str, errno: u64, emergency: bool)
             Some(Said::Unreachable(Failure::Refused, address, Request::default()))
         }
         ("AH01075", 70007) => Some(Said::NoAnswer(Request::default())),
-        ("AH01067" | "AH01075", 104) => Some(Said::HungUp(Request::default())),
+        // Whether the other side's kernel ends a connection or resets it is a matter of moments.
+        ("AH01067" | "AH01075", 104 | END_OF_FILE) => Some(Said::HungUp(Request::default())),
         ("AH01071", _) => message.strip_prefix("Got error '").map(Said::Php),
         _ if emergency => Some(Said::Broken(None)),
         _ => None,

@@ -165,6 +165,10 @@ fn lines_of_apache_say_what_they_say() {
             Some(Said::HungUp(none)),
         ),
         (
+            "[proxy_fcgi:error] [pid 1] (70014)End of file found: [client 192.0.2.1:5] AH01075: Error dispatching request to :",
+            Some(Said::HungUp(none)),
+        ),
+        (
             "[proxy_fcgi:error] [pid 1] [client 192.0.2.1:5] AH01071: Got error 'PHP message: PHP Fatal error:  x'",
             Some(Said::Php("PHP message: PHP Fatal error:  x'")),
         ),
