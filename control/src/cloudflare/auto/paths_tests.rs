@@ -243,6 +243,19 @@ async fn no_way_is_gone_while_the_switch_is_off_and_each_is_recorded_and_told_on
 }
 
 #[tokio::test]
+async fn what_is_no_flood_never_leads_to_under_attack_mode() {
+    let rig = Rig::new(1);
+    let auto = rig.auto(AutoCloudflare::Allowed);
+    for (id, changed) in [(FindingId::CrawlAi, false), (FindingId::FloodSearch, true)] {
+        let mut watched = armed(&auto);
+        let found = Finding { id, ..finding() };
+        auto.act(&mut watched, Step::UnderAttack, Some(&found)).await;
+        assert_eq!(watched.refused.is_none(), changed, "{id}: {:?}", watched.refused);
+        assert_eq!(rig.cloudflare.security_level(ZONES[0].0) == "under_attack", changed, "{id}");
+    }
+}
+
+#[tokio::test]
 async fn a_step_that_changes_nothing_changes_nothing_with_the_switch_on() {
     let rig = Rig::new(1);
     let auto = rig.auto(AutoCloudflare::Allowed);

@@ -12,6 +12,7 @@ use super::{AutoPolicy, Ladder, Level, News, Seen, Step, Told};
 use crate::approval::Reason;
 use crate::audit::{AuditLog, event};
 use crate::chat::{Outbox, Reply};
+use crate::cloudflare::lease::last_resort;
 use crate::cloudflare::{Automatic, Leases, Outcome, Path, State};
 use crate::diag::{Areas, Desk, Visit};
 use crate::dispatch::now;
@@ -208,7 +209,10 @@ impl Auto {
                 return;
             }
             (Step::Back, _) => return self.back(watched).await,
-            (Step::UnderAttack, Some(_)) => (ActionId::CfUnderAttack, Level::UnderAttack, Path::UnderAttack),
+            (Step::UnderAttack, Some(finding)) => match last_resort(finding) {
+                Ok(action) => (action, Level::UnderAttack, Path::UnderAttack),
+                Err(reason) => return self.refused(watched, reason.explain()),
+            },
             (Step::Narrow, Some(finding)) => match self.leases.narrowest(&client, finding) {
                 Ok(action @ ActionId::CfUnderAttack) => (action, Level::UnderAttack, Path::Narrow),
                 Ok(action) => (action, Level::Narrow, Path::Narrow),

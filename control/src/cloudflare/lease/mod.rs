@@ -20,6 +20,7 @@ use tokio::sync::{Notify, OwnedMutexGuard};
 
 pub use end::Why;
 pub use make::Outcome;
+pub(super) use order::last_resort;
 pub use order::{Asked, Automatic, Told};
 pub use record::{Held, Lease, Origin, Previous, State, Way};
 pub use zone::{Managed, ZoneError};

@@ -12,7 +12,7 @@ use super::{Leases, Licence, Managed, Outcome, Why, new_id};
 use crate::approval::{Claimed, Operator, Reason};
 use crate::audit::event;
 use crate::chat::Reply;
-use crate::cloudflare::{Mitigation, Path, Zone, mitigate, narrowest};
+use crate::cloudflare::{Mitigation, Path, Zone, escalation, mitigate, narrowest};
 use crate::diag::Seen;
 use crate::dispatch::now;
 use crate::store::{ArmedRow, PendingRow, StoreError};
@@ -141,7 +141,7 @@ impl Leases {
             zones.iter().all(|zone| fitting(*action, zone, std::slice::from_ref(finding)).is_ok())
         };
         let carried = zones.iter().filter_map(|zone| narrowest(&zone.target(), finding)).find(fits);
-        Ok(carried.unwrap_or(ActionId::CfUnderAttack))
+        carried.map_or_else(|| last_resort(finding), Ok)
     }
 
     /// Puts back everything that the automatic dispatch made for a client.
@@ -357,13 +357,7 @@ impl Leases {
         if let Err(error) = &written {
             reply.note(&format!("The audit log can't be written ({error}); this outcome is not in it yet."));
         }
-        Told {
-            reply,
-            is_final: written.is_ok(),
-            outcomes: Vec::new(),
-            is_suppressed: false,
-            open: Vec::new(),
-        }
+        Told::at_once(reply, written.is_ok())
     }
 
     async fn enable(&self, claimed: &Claimed) -> Result<Told, Reason> {
@@ -405,13 +399,7 @@ impl Leases {
         if let Err(error) = &written {
             reply.note(&format!("The audit log can't be written ({error}); this outcome is not in it yet."));
         }
-        Told {
-            reply,
-            is_final: written.is_ok(),
-            outcomes: Vec::new(),
-            is_suppressed: false,
-            open: Vec::new(),
-        }
+        Told::at_once(reply, written.is_ok())
     }
 }
 
@@ -435,6 +423,20 @@ impl<'a> Asked<'a> {
 impl Licence {
     const fn for_approval() -> Option<Self> {
         Some(Self::Approval)
+    }
+}
+
+/// Under-attack mode, if a finding warrants that every visitor is checked without anybody asking: a flood that does harm.
+pub(in crate::cloudflare) fn last_resort(finding: &Finding) -> Result<ActionId, Reason> {
+    let why =
+        || Reason::Unfit(format!("only under-attack mode is left, which {} doesn't warrant", finding.id));
+    escalation(finding).ok_or_else(why)
+}
+
+impl Told {
+    /// Words without leases behind them.
+    const fn at_once(reply: Reply, is_final: bool) -> Self {
+        Self { reply, is_final, outcomes: Vec::new(), is_suppressed: false, open: Vec::new() }
     }
 }
 
