@@ -12,7 +12,7 @@ use super::{Door, Outbox, console, telegram};
 use crate::approval::{ChatId, Operator, Senders};
 use crate::audit::{AuditLog, Create, event};
 use crate::cloudflare::Vault;
-use crate::cloudflare::{Auto, Edge, Leases, Parts, Switch, api::Api};
+use crate::cloudflare::{Auto, AutoPolicy, Edge, Leases, Parts, Switch, api::Api};
 use crate::config::Config;
 use crate::diag::Desk;
 use crate::dispatch::{Agents, Dispatcher};
@@ -149,20 +149,31 @@ impl Core {
         });
         tokio::spawn(sweep(Arc::clone(&door)));
         tokio::spawn(Arc::clone(door.dispatcher.watch()).look_at_all());
-        tokio::spawn(Arc::clone(&leases).keep_time());
-        let auto = Auto {
-            store: Arc::clone(&door.store),
-            audit: door.audit.clone(),
-            leases: Arc::clone(&leases),
-            desk: Arc::clone(&door.desk),
-            outbox,
-            policy,
-            flips_max,
-        };
-        tokio::spawn(Arc::new(auto).run());
-        tokio::spawn(leases.reconcile(data.audit_log()));
+        mind_cloudflare(&door, outbox, (policy, flips_max), data.audit_log());
         Ok(Self { door, posted })
     }
+}
+
+/// Starts what happens at Cloudflare without anybody asking just then.
+fn mind_cloudflare(
+    door: &Arc<Door>,
+    outbox: Outbox,
+    (policy, flips_max): (AutoPolicy, usize),
+    audit_log: std::path::PathBuf,
+) {
+    let leases = Arc::clone(door.dispatcher.leases());
+    let auto = Auto {
+        store: Arc::clone(&door.store),
+        audit: door.audit.clone(),
+        leases: Arc::clone(&leases),
+        desk: Arc::clone(&door.desk),
+        outbox,
+        policy,
+        flips_max,
+    };
+    tokio::spawn(Arc::clone(&leases).keep_time());
+    tokio::spawn(Arc::new(auto).run());
+    tokio::spawn(leases.reconcile(audit_log));
 }
 
 async fn sweep(door: Arc<Door>) {

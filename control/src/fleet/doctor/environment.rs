@@ -38,6 +38,19 @@ pub fn check_environment<'a>(config: &Config, names: impl Iterator<Item = &'a st
         },
         Finding::of("manifest secret", config.manifest_secret().map(|_| "set")),
         Finding::of("data key", config.data_keys().map(|_| "set")),
+    ];
+    findings.extend(check_cloudflare(config));
+    findings.extend(
+        names
+            .filter(|name| is_unknown(name))
+            .map(|name| Finding::warn(name, "secmon knows no such variable and ignores it; is it misspelt?")),
+    );
+    findings
+}
+
+/// What is configured for changes at Cloudflare.
+fn check_cloudflare(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![
         Finding::of("Cloudflare's API", config.cloudflare_api().map(|url| url.as_str().to_owned())),
         match config.auto_cloudflare() {
             Ok(AutoCloudflare::Allowed) => Finding::ok("automatic Cloudflare changes", "allowed"),
@@ -75,11 +88,6 @@ pub fn check_environment<'a>(config: &Config, names: impl Iterator<Item = &'a st
         }
         Err(error) => findings.push(Finding::fail("Cloudflare's edge", error.to_string())),
     }
-    findings.extend(
-        names
-            .filter(|name| is_unknown(name))
-            .map(|name| Finding::warn(name, "secmon knows no such variable and ignores it; is it misspelt?")),
-    );
     findings
 }
 
